@@ -1,0 +1,1 @@
+"""Nouns: tables, repositories, migrations and artifacts. Imports nothing of `studio`."""

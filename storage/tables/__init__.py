@@ -1,0 +1,50 @@
+"""All tables. Importing this module fills `SQLModel.metadata`."""
+
+from sqlmodel import SQLModel
+
+from storage.tables.datasets import Dataset, DatasetVersion, Example
+from storage.tables.deployments import Deployment, DeploymentEvent, Release, Revision
+from storage.tables.evaluations import Evaluation, EvaluationOutput
+from storage.tables.jobs import Job, JobEvent
+from storage.tables.labels import Annotation, LabelItem, LabelTask, Resolution
+from storage.tables.logs import Feedback, JournalPosition, LogEntry, LogHour
+from storage.tables.models import Model, TrainingRun
+from storage.tables.people import ApiKey, AuditEvent, Person, SignIn, SignInLink
+from storage.tables.projects import Project
+from storage.tables.providers import Provider
+from storage.tables.turns import Turn
+
+metadata = SQLModel.metadata
+
+__all__ = [
+    "Annotation",
+    "ApiKey",
+    "AuditEvent",
+    "Dataset",
+    "DatasetVersion",
+    "Deployment",
+    "DeploymentEvent",
+    "Evaluation",
+    "EvaluationOutput",
+    "Example",
+    "Feedback",
+    "Job",
+    "JobEvent",
+    "JournalPosition",
+    "LabelItem",
+    "LabelTask",
+    "LogEntry",
+    "LogHour",
+    "Model",
+    "Person",
+    "Project",
+    "Provider",
+    "Release",
+    "Resolution",
+    "Revision",
+    "SignIn",
+    "SignInLink",
+    "TrainingRun",
+    "Turn",
+    "metadata",
+]

@@ -1,0 +1,113 @@
+"""LogEntry: one captured call. Feedback: what people and programs said about it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Integer
+from sqlmodel import Field, Index, SQLModel, UniqueConstraint
+
+from storage.types import json_field, new_id, now, ref
+
+BigId = BigInteger().with_variant(Integer, "sqlite")
+
+
+class LogEntry(SQLModel, table=True):
+    """A call as it was made and answered. `id` orders by arrival (keyset pages); `uid` is what callers see."""
+
+    __tablename__ = "log_entry"
+    __table_args__ = (
+        UniqueConstraint("project_id", "external_id"),
+        Index("ix_log_entry_project_keyset", "project_id", "id"),
+        Index("ix_log_entry_model_keyset", "project_id", "model", "id"),
+        Index("ix_log_entry_status_keyset", "project_id", "status", "id"),
+        Index("ix_log_entry_rating_keyset", "project_id", "rating", "id"),
+        Index("ix_log_entry_time", "project_id", "created_at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
+    uid: str = Field(default_factory=new_id, unique=True, max_length=40)
+    project_id: str = Field(foreign_key="project.id")
+    created_at: datetime = Field(default_factory=now)
+    source: str = "gateway"
+    external_id: str | None = Field(default=None, max_length=200)
+    api_key_id: str | None = Field(default=None, max_length=32)
+
+    model: str = Field(default="", max_length=200)
+    """The name the caller asked for: an alias or a provider's model."""
+    served_model: str = Field(default="", max_length=200)
+    """The name that answered, as the upstream calls it."""
+    deployment_id: str | None = ref("deployment.id", nullable=True)
+    revision_id: str | None = ref("revision.id", nullable=True)
+    provider_id: str | None = ref("provider.id", nullable=True)
+
+    status: str = "ok"
+    """ok, error (upstream or ours), aborted (the caller left), cut (the upstream stopped mid-stream)."""
+    http_status: int = 200
+    error: str | None = None
+    stream: bool = False
+    latency_ms: float = 0.0
+    first_token_ms: float | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    tokens_estimated: bool = False
+    cost_usd: float = 0.0
+
+    messages: list[dict[str, Any]] = json_field(list)
+    tools: list[dict[str, Any]] = json_field(list)
+    params: dict[str, Any] = json_field()
+    """Everything else of the request body (temperature, response_format, ...)."""
+    reply: dict[str, Any] = json_field()
+    """The assistant message, tool calls included."""
+    finish_reason: str | None = None
+    tags: dict[str, Any] = json_field()
+    prompt_text: str = ""
+    """The last user turn as plain text: what lists show and search reads."""
+    reply_text: str = ""
+    rating: str | None = Field(default=None, max_length=8)
+    """Latest thumbs feedback: up or down."""
+    correction: str | None = None
+    """Latest corrected output given as feedback."""
+
+
+class LogHour(SQLModel, table=True):
+    """Hourly roll-up kept on ingest, so that counts and charts stay exact and instant."""
+
+    __tablename__ = "log_hour"
+
+    project_id: str = Field(foreign_key="project.id", primary_key=True)
+    hour: int = Field(primary_key=True, sa_type=BigId)
+    """Unix seconds of the hour's start."""
+    model: str = Field(primary_key=True, max_length=200)
+    served_model: str = Field(primary_key=True, max_length=200)
+    status: str = Field(primary_key=True, max_length=16)
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float = 0.0
+    latency_ms: float = 0.0
+
+
+class JournalPosition(SQLModel, table=True):
+    """How far a journal segment is drained; committed with the rows it yielded, so draining is exactly-once."""
+
+    __tablename__ = "journal_position"
+
+    segment: str = Field(primary_key=True, max_length=200)
+    offset: int = Field(default=0, sa_type=BigId)
+
+
+class Feedback(SQLModel, table=True):
+    """A verdict on one call: thumbs, score, comment, correction or a named metric."""
+
+    id: str = Field(default_factory=new_id, primary_key=True, max_length=32)
+    project_id: str = ref("project.id")
+    log_entry_id: int = Field(foreign_key="log_entry.id", index=True, sa_type=BigId)
+    created_at: datetime = Field(default_factory=now, index=True)
+    kind: str
+    name: str = ""
+    value: float | None = None
+    text: str | None = None
+    given_by: str = ""
+    source: str = "api"

@@ -1,0 +1,1 @@
+"""Capture: record every call, take in files and feedback, explore the logs."""

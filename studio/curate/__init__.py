@@ -1,0 +1,1 @@
+"""Curate: from logs to a clean dataset and immutable versions."""

@@ -1,0 +1,1 @@
+"""Deploy: portable artifacts, serving targets, gates, releases and the router's table."""

@@ -1,0 +1,1 @@
+"""Evaluate: models on golden examples, with intervals."""

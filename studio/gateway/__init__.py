@@ -1,0 +1,1 @@
+"""The ASGI process: proxy, reporting and feedback API; composes capabilities, owns no rule."""

@@ -1,0 +1,1 @@
+"""Improve: what production says, and the next turn of the loop."""

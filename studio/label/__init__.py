@@ -1,0 +1,1 @@
+"""Label: questions to teammates, their answers back, agreement, resolutions."""

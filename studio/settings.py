@@ -1,0 +1,83 @@
+"""Every setting of the studio, read once from `STUDIO_*` environment variables. Documented in docs/settings.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Where the studio keeps its data and which ports its processes use."""
+
+    model_config = SettingsConfigDict(env_prefix="STUDIO_", frozen=True, extra="ignore")
+
+    home: Path = Field(Path(".whetstone"), description="Folder of everything the studio writes.")
+    database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in `home`.")
+    artifacts_url: str = Field("", description="fsspec URL of the artifact store; empty means a folder in `home`.")
+    host: str = Field("127.0.0.1", description="Address the web app and the gateway bind to.")
+    web_port: int = Field(8501, description="Port of the web app.")
+    gateway_port: int = Field(8600, description="Port of the recording gateway.")
+    argilla_port: int = Field(6900, description="Port of the embedded Argilla server.")
+    sample_port: int = Field(8650, description="Port of the sample project's own model server; 0 turns it off.")
+    argilla_url: str = Field("", description="URL of an external Argilla; empty starts the embedded one.")
+    argilla_api_key: str = Field("", description="Owner API key of an external Argilla.")
+    argilla_python: Path = Field(
+        Path(".venv-argilla/bin/python"), description="Python of the environment that holds argilla-server."
+    )
+    worker_slots: int = Field(2, description="Jobs that may run at once on this host.")
+    worker_gpus: int = Field(0, description="GPUs the worker may hand to jobs.")
+    max_body_mb: int = Field(16, description="Largest request body the gateway accepts, in megabytes.")
+    upstream_timeout_s: float = Field(120.0, description="Seconds to wait for an upstream's first byte.")
+    cookie_secure: bool = Field(False, description="Mark the sign-in cookie Secure (set it behind TLS).")
+
+    @property
+    def root(self) -> Path:
+        """The data folder as an absolute path."""
+        return self.home.absolute()
+
+    @property
+    def database(self) -> str:
+        """SQLAlchemy URL of the database."""
+        return self.database_url or f"sqlite:///{self.root / 'studio.db'}"
+
+    @property
+    def artifacts(self) -> str:
+        """fsspec URL of the artifact store."""
+        return self.artifacts_url or f"file://{self.root / 'artifacts'}"
+
+    @property
+    def runs(self) -> Path:
+        """Folder of job working directories (must be on a local disk: the locks are flocks)."""
+        return self.root / "runs"
+
+    @property
+    def journal(self) -> Path:
+        """Folder of the gateway's journal segments."""
+        return self.root / "journal"
+
+    @property
+    def secrets(self) -> Path:
+        """Folder of generated keys, readable by this user only."""
+        return self.root / "secrets"
+
+    @property
+    def argilla_home(self) -> Path:
+        """Folder of the embedded Argilla server."""
+        return self.root / "argilla"
+
+    @property
+    def gateway_url(self) -> str:
+        """Base URL of the gateway for processes on this host."""
+        return f"http://127.0.0.1:{self.gateway_port}"
+
+    @property
+    def web_url(self) -> str:
+        """Base URL of the web app for a browser on this host."""
+        return f"http://127.0.0.1:{self.web_port}"
+
+    @property
+    def sample_url(self) -> str:
+        """Base URL of the sample project's model server."""
+        return f"http://127.0.0.1:{self.sample_port}"

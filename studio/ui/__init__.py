@@ -1,0 +1,1 @@
+"""The Streamlit shell: server, navigation, state, components."""
