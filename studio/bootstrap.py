@@ -1,0 +1,86 @@
+"""The composition root: the only place that joins ports to adapters. Everything else is handed what it needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from storage.artifacts import Artifacts
+from storage.database import Database
+from studio.access.keys import ApiKeys
+from studio.access.people import People
+from studio.access.projects import Projects
+from studio.access.providers import Providers
+from studio.access.secrets import SecretBox
+from studio.capture.feedback import FeedbackIntake
+from studio.capture.imports import Imports
+from studio.capture.logs import Logs
+from studio.curate.datasets import Datasets
+from studio.demo.sample import Sample
+from studio.deploy.deployments import Deployments
+from studio.evaluate.evaluations import Evaluations
+from studio.improve.turns import Improve
+from studio.jobs.queue import Jobs
+from studio.label.catalog import labeling_backend
+from studio.label.tasks import Labeling
+from studio.settings import Settings
+from studio.train.models import Models
+from studio.train.runs import Training
+
+
+@dataclass(frozen=True)
+class Studio:
+    """The capabilities of the product, composed."""
+
+    settings: Settings
+    database: Database
+    artifacts: Artifacts
+    secrets: SecretBox
+    people: People
+    projects: Projects
+    keys: ApiKeys
+    providers: Providers
+    jobs: Jobs
+    logs: Logs
+    feedback: FeedbackIntake
+    imports: Imports
+    datasets: Datasets
+    labeling: Labeling
+    models: Models
+    training: Training
+    evaluations: Evaluations
+    deployments: Deployments
+    improve: Improve
+    sample: Sample
+
+
+def build_studio(settings: Settings | None = None) -> Studio:
+    """Compose the studio on these settings (default: from the environment). The database must be migrated."""
+    settings = settings or Settings()
+    database, artifacts = Database(settings.database), Artifacts(settings.artifacts)
+    secrets, jobs = SecretBox(settings.secrets), Jobs(database)
+    providers, projects = Providers(database, secrets), Projects(database)
+    datasets = Datasets(database, artifacts, jobs)
+    models, training = Models(database), Training(database, artifacts, jobs)
+    deployments = Deployments(database, artifacts, jobs, settings)
+    return Studio(
+        settings=settings,
+        database=database,
+        artifacts=artifacts,
+        secrets=secrets,
+        people=People(database, secrets),
+        projects=projects,
+        keys=ApiKeys(database),
+        providers=providers,
+        jobs=jobs,
+        logs=Logs(database),
+        feedback=FeedbackIntake(database),
+        imports=Imports(database, jobs, settings),
+        datasets=datasets,
+        labeling=Labeling(database, jobs, lambda: labeling_backend(settings), settings),
+        models=models,
+        training=training,
+        evaluations=Evaluations(database, artifacts, jobs),
+        deployments=deployments,
+        improve=Improve(database, jobs, datasets),
+        sample=Sample(settings, jobs, projects, providers, models, deployments, training),
+    )
