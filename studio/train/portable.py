@@ -1,0 +1,95 @@
+"""The portable form of a model folder: one that loads alike in transformers 5 and in the 4.51 that TGI 3.3.7 pins.
+
+Saved by transformers 5 as it is, a model is refused there (tokenizer class), or worse, loads with the wrong rotary base
+and answers differently without any error; and TGI's router looks for the chat template in tokenizer_config.json only.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from storage.artifacts import write_atomically
+
+GENERIC_CLASSES = ("TokenizersBackend", None)
+NESTED_CONFIGS = ("text_config",)
+
+
+def make_portable(folder: Path) -> None:
+    """Rewrite the JSON files of a saved model in place; doing it twice changes nothing."""
+    config = _edit(folder / "config.json", v4_config)
+    template = folder / "chat_template.jinja"
+    text = template.read_text() if template.exists() else None
+    tokenizer = _edit(folder / "tokenizer_config.json", lambda found: v4_tokenizer_config(found, text))
+    ends = config.get("eos_token_id"), _token_id(folder, tokenizer.get("eos_token"))
+    if config:
+        _edit(folder / "generation_config.json", lambda found: _with_end_list(found, *ends), create=True)
+
+
+def v4_config(found: dict[str, Any]) -> dict[str, Any]:
+    """A model config with the keys transformers 4 reads: torch_dtype, rope_theta, rope_scaling."""
+    config = dict(found)
+    for name in NESTED_CONFIGS:
+        if isinstance(config.get(name), dict):
+            config[name] = v4_config(config[name])
+    if "dtype" in config:
+        config["torch_dtype"] = config.pop("dtype")
+    rope = config.pop("rope_parameters", None)
+    return {**config, **_v4_rope(rope)} if rope else config
+
+
+def v4_tokenizer_config(found: dict[str, Any], template: str | None) -> dict[str, Any]:
+    """A tokenizer config with a class transformers 4 knows and the chat template inline."""
+    config = {key: value for key, value in found.items() if key not in ("backend", "is_local")}
+    if config.get("tokenizer_class") in GENERIC_CLASSES:
+        config["tokenizer_class"] = "PreTrainedTokenizerFast"
+    if isinstance(config.get("extra_special_tokens"), list):
+        config["additional_special_tokens"] = config.pop("extra_special_tokens")
+    if template:
+        config["chat_template"] = template
+    return config
+
+
+def _v4_rope(rope: dict[str, Any]) -> dict[str, Any]:
+    keys: dict[str, Any] = {}
+    if any(isinstance(value, dict) for value in rope.values()):  # one entry per layer type, as in Gemma 3
+        local = (rope.get("sliding_attention") or {}).get("rope_theta")
+        keys = {} if local is None else {"rope_local_base_freq": local}
+        rope = rope.get("full_attention") or {}
+    scaling = {key: value for key, value in rope.items() if key not in ("rope_theta", "partial_rotary_factor")}
+    for name in ("rope_theta", "partial_rotary_factor"):
+        if rope.get(name) is not None:
+            keys[name] = rope[name]
+    kind = scaling.get("rope_type", "default")
+    plain = kind == "default" and set(scaling) <= {"rope_type"}
+    return {**keys, "rope_scaling": None if plain else {"type": kind, **scaling}}
+
+
+def _with_end_list(found: dict[str, Any], *fallbacks: int | list[int] | None) -> dict[str, Any]:
+    """TGI stops at the ids of generation_config.json, so they are a list and never missing."""
+    for ends in (found.get("eos_token_id"), *fallbacks):
+        if ends is not None:
+            return {**found, "eos_token_id": ends if isinstance(ends, list) else [ends]}
+    return found
+
+
+def _token_id(folder: Path, token: str | dict[str, Any] | None) -> int | None:
+    text = token.get("content") if isinstance(token, dict) else token
+    added = _read(folder / "tokenizer.json").get("added_tokens") or []
+    return next((int(entry["id"]) for entry in added if entry["content"] == text), None)
+
+
+def _edit(path: Path, change: Any, create: bool = False) -> dict[str, Any]:
+    found = _read(path)
+    if not found and not create:
+        return {}
+    changed: dict[str, Any] = change(found)
+    if changed != found:
+        write_atomically(path, json.dumps(changed, indent=2, ensure_ascii=False).encode())
+    return changed
+
+
+def _read(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found
