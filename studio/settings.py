@@ -37,6 +37,11 @@ class Settings(BaseSettings):
         """The data folder as an absolute path."""
         return self.home.absolute()
 
+    def environment(self) -> dict[str, str]:
+        """The STUDIO_* variables that make a child process see these very settings, whatever folder it runs in."""
+        absolute = {"home": self.root, "argilla_python": self.argilla_python.absolute()}
+        return {f"STUDIO_{name.upper()}": str(value) for name, value in {**self.model_dump(), **absolute}.items()}
+
     @property
     def database(self) -> str:
         """SQLAlchemy URL of the database."""
