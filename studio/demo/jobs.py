@@ -17,7 +17,6 @@ from studio.demo.traffic import Sent, Traffic
 from studio.errors import Unavailable
 from studio.jobs.context import JobContext
 
-SEED = 7
 REPEATED = 0.03
 """Share of tickets that people send twice: exact duplicates for Curate to find."""
 
@@ -41,7 +40,7 @@ def sample_traffic(context: JobContext) -> dict[str, Any]:
 
 
 async def _send(context: JobContext, traffic: Traffic, calls: int) -> Sent:
-    found = tickets(calls - int(calls * REPEATED), int(context.spec.get("seed", SEED)))
+    found = tickets(calls - int(calls * REPEATED), int(context.spec["seed"]))
     found += found[: calls - len(found)]
 
     async def progress(done: int) -> None:

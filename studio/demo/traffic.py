@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 from openai import AsyncOpenAI, OpenAIError
 
-from studio.demo.tickets import SYSTEM, Ticket, as_json, prompt, truth
+from studio.demo.tickets import Ticket, as_json, prompt, truth
 from studio.errors import Unavailable
 
 STREAMED, WITH_TOOLS = 0.12, 0.03
@@ -63,15 +63,17 @@ class Traffic:
         """Send every ticket, a share of them streamed or with tools, and give feedback on a share of the answers."""
         gate, source = asyncio.Semaphore(self.concurrency), random.Random(self.seed)
         plans = [(ticket, source.random(), source.random()) for ticket in tickets]
-        async with AsyncOpenAI(base_url=f"{self.gateway_url}/v1", api_key=self.api_key, max_retries=2) as client:
-            async with httpx.AsyncClient(base_url=self.gateway_url, timeout=30) as web:
+        async with (
+            AsyncOpenAI(base_url=f"{self.gateway_url}/v1", api_key=self.api_key, max_retries=2) as client,
+            httpx.AsyncClient(base_url=self.gateway_url, timeout=30) as web,
+        ):
 
-                async def one(ticket: Ticket, style: float, luck: float) -> None:
-                    async with gate:
-                        await self._call(client, web, ticket, style, luck)
-                    await on_progress(self.sent.calls + self.sent.failed)
+            async def one(ticket: Ticket, style: float, luck: float) -> None:
+                async with gate:
+                    await self._call(client, web, ticket, style, luck)
+                await on_progress(self.sent.calls + self.sent.failed)
 
-                await asyncio.gather(*(one(*plan) for plan in plans))
+            await asyncio.gather(*(one(*plan) for plan in plans))
         return self.sent
 
     async def _call(
@@ -124,6 +126,3 @@ class Traffic:
         answer = await web.post("/v1/feedback", json=body, headers={"authorization": f"Bearer {self.api_key}"})
         if answer.is_error:
             raise Unavailable(f"The gateway refused feedback ({answer.status_code}): {answer.text[:200]}")
-
-
-__all__ = ["SYSTEM", "Sent", "Traffic"]

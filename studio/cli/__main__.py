@@ -1,0 +1,5 @@
+"""`python -m studio.cli` is `studio`."""
+
+from studio.cli.app import main
+
+main()

@@ -1,0 +1,30 @@
+"""`studio`: the command tree and how errors reach the terminal."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from studio.cli import admin, demo, loop
+from studio.cli.terminal import fail
+from studio.errors import StudioError
+
+app = typer.Typer(
+    name="studio",
+    help="Whetstone: turn your own LLM traffic into a smaller, cheaper, better model.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+admin.add_to(app)
+loop.add_to(app)
+demo.add_to(app)
+
+
+def main() -> None:
+    """Run a command; a StudioError is one red sentence and exit code 1, a bug is a traceback."""
+    try:
+        app()
+    except StudioError as error:
+        fail(error.message)
+        sys.exit(1)

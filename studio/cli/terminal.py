@@ -1,0 +1,49 @@
+"""What commands print: sentences, tables, a progress line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from storage.tables import Job
+from studio.bootstrap import Studio
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+
+def say(sentence: str) -> None:
+    """Print a sentence."""
+    console.print(sentence)
+
+
+def fail(sentence: str) -> None:
+    """Print what went wrong and what to do."""
+    errors.print(sentence, style="red", markup=False)
+
+
+def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table; the first column is text, the others are right-aligned."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    console.print(table)
+
+
+def watch(studio: Studio, job: Job, timeout_s: float = 3600) -> Job:
+    """Follow a job with a progress bar until it ends. Raises its error as a StudioError."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[doing]}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=not console.is_terminal) as bar:
+        task = bar.add_task(job.title or job.kind, total=1.0, doing="")
+
+        def show(state: Job) -> None:
+            bar.update(task, completed=state.progress, doing=state.progress_text)
+
+        done = studio.jobs.wait(job.id, timeout_s, show)
+        bar.update(task, completed=1.0, doing="done")
+    return done
