@@ -7,11 +7,18 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+MOUNTED_SECRETS = Path("/run/secrets")
+
 
 class Settings(BaseSettings):
     """Where the studio keeps its data and which ports its processes use."""
 
-    model_config = SettingsConfigDict(env_prefix="STUDIO_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="STUDIO_",
+        frozen=True,
+        extra="ignore",
+        secrets_dir=MOUNTED_SECRETS if MOUNTED_SECRETS.is_dir() else None,
+    )
 
     home: Path = Field(Path(".whetstone"), description="Folder of everything the studio writes.")
     database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in `home`.")
@@ -19,6 +26,8 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address the web app and the gateway bind to.")
     web_port: int = Field(8501, description="Port of the web app.")
     gateway_port: int = Field(8600, description="Port of the recording gateway.")
+    web_address: str = Field("", description="Public base URL of the web app, when it is not this host's port.")
+    gateway_address: str = Field("", description="Base URL of the gateway for other processes and for clients.")
     argilla_port: int = Field(6900, description="Port of the embedded Argilla server.")
     sample_port: int = Field(8650, description="Port of the sample project's own model server; 0 turns it off.")
     argilla_url: str = Field("", description="URL of an external Argilla; empty starts the embedded one.")
@@ -39,7 +48,8 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """The STUDIO_* variables that make a child process see these very settings, whatever folder it runs in."""
-        absolute = {"home": self.root, "argilla_python": self.argilla_python.absolute()}
+        absolute: dict[str, object] = {"home": self.root, "argilla_python": self.argilla_python.absolute()}
+        absolute["database_url"], absolute["artifacts_url"] = self.database, self.artifacts
         return {f"STUDIO_{name.upper()}": str(value) for name, value in {**self.model_dump(), **absolute}.items()}
 
     @property
@@ -74,13 +84,13 @@ class Settings(BaseSettings):
 
     @property
     def gateway_url(self) -> str:
-        """Base URL of the gateway for processes on this host."""
-        return f"http://127.0.0.1:{self.gateway_port}"
+        """Base URL of the gateway for the studio's other processes."""
+        return self.gateway_address or f"http://127.0.0.1:{self.gateway_port}"
 
     @property
     def web_url(self) -> str:
-        """Base URL of the web app for a browser on this host."""
-        return f"http://127.0.0.1:{self.web_port}"
+        """Base URL of the web app, as printed in sign-in links."""
+        return self.web_address or f"http://127.0.0.1:{self.web_port}"
 
     @property
     def sample_url(self) -> str:

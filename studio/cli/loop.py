@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +17,7 @@ from studio.evaluate.report import table as evaluation_table
 from studio.evaluate.report import verdict
 
 ProjectName = Annotated[str, typer.Option("--project", "-p", help="Project name; the only one when left out.")]
-Tags = Annotated[Sequence[str], typer.Option("--tag", help="name=value; repeat for more.")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", help="name=value; repeat for more.")]
 Names = Annotated[list[str], typer.Option("--person", help="Who answers; repeat for more.")]
 ME = Actor.operator()
 
@@ -39,13 +38,11 @@ def import_(path: Path, project: ProjectName = "") -> None:
         say(f"  line {problem['line']}: {problem['reason']}")
 
 
-def curate(
-    dataset: str, text: str = "", tag: Annotated[list[str], typer.Option()] = [], project: ProjectName = ""
-) -> None:  # noqa: B006
+def curate(dataset: str, text: str = "", tag: Tags = None, project: ProjectName = "") -> None:
     """Put the captured calls that match into a dataset, exact duplicates and failures left out."""
     studio = build_studio()
     found = _project(studio, project)
-    tags = tuple((name, value) for name, _, value in (each.partition("=") for each in tag))
+    tags = tuple((name, value) for name, _, value in (each.partition("=") for each in tag or ()))
     target = _find_dataset(studio, found, dataset) or studio.datasets.create(ME, found.id, dataset)
     chosen = LogFilter(project_id=found.id, text=text, tags=tags)
     done = watch(studio, studio.datasets.add_logs(ME, target.id, chosen))
@@ -59,9 +56,7 @@ def freeze(dataset: str, note: str = "", project: ProjectName = "") -> None:
     say(f"{done.result}")
 
 
-def label(
-    dataset: str, person: Annotated[list[str], typer.Option()], size: int = 60, project: ProjectName = ""
-) -> None:
+def label(dataset: str, person: Names, size: int = 60, project: ProjectName = "") -> None:
     """Send examples to teammates in Argilla; prints each person's way in."""
     studio = build_studio()
     chosen = _dataset(studio, _project(studio, project), dataset)
