@@ -86,7 +86,7 @@ class Jobs:
             permit(session, actor, Role.EDITOR)
             jobs = JobRepository(session)
             job = _found(jobs, job_id)
-            done = {"status": "cancelled", "cancel_requested": True, "finished_at": now()}
+            done: dict[str, Any] = {"status": "cancelled", "cancel_requested": True, "finished_at": now()}
             if not jobs.fenced(job.id, job.attempt, ("queued",), **done) and not jobs.ask_to_stop(job.id):
                 raise Conflict(f"“{job.title}” has already ended ({job.status}); there is nothing to cancel.")
             jobs.note(job.id, f"cancel asked by {actor.username}")

@@ -1,0 +1,206 @@
+"""The local worker: claims jobs, starts a shim for each, adopts what a killed worker left, cancels, finalizes.
+
+Proven shape: what is alive is told by locks, not by process numbers; what ended is told by files that were written
+atomically; every write to a job's row is fenced by its attempt. So a worker may be killed at any line.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from storage.artifacts import write_atomically
+from storage.database import Database
+from storage.repositories.jobs import ACTIVE, JobRepository
+from storage.tables import Job
+from storage.types import new_id, now
+from studio.errors import Conflict
+from studio.jobs import processes
+from studio.jobs.folders import RunFolder, take_lock
+from studio.jobs.launch import RUN_COOKIE, launch, why_not
+from studio.jobs.outcome import judge
+from studio.settings import Settings
+
+GRACE_S = 20.0
+HEARTBEAT_S = 5.0
+ABANDONED_AFTER = timedelta(minutes=2)
+
+
+class LocalWorker:
+    """Runs jobs on this host. One per data folder, enforced by a lock, so GPU slots need no cross-process protocol."""
+
+    def __init__(self, settings: Settings, database: Database, grace_s: float = GRACE_S) -> None:
+        self.settings, self.database, self.grace = settings, database, timedelta(seconds=grace_s)
+        self._lock = _only_worker(settings.runs)
+        self.host = _host_name(settings.runs)
+        self._shims: list[subprocess.Popen[bytes]] = []
+        self._shim_died: dict[tuple[str, int], datetime] = {}
+        self._last_beat = 0.0
+
+    def close(self) -> None:
+        """Let another worker take over; running jobs go on and are adopted."""
+        os.close(self._lock)
+
+    def tick(self) -> None:
+        """Look after every job of this host once, then start what fits."""
+        for job in self._mine():
+            self._look_after(job)
+        self._beat()
+        while self._start_next():
+            pass
+        self._shims = [shim for shim in self._shims if shim.poll() is None]
+
+    def stop_all(self) -> None:
+        """Ask every running job to stop, then make it; they go back to the queue and resume with the next worker."""
+        deadline = now() + self.grace
+        for job in self._mine():
+            RunFolder.of(self.settings.runs, job.id).mark_stopped(job.attempt)
+            self._signal(job, signal.SIGTERM)
+        while jobs := self._mine():
+            for job in jobs:
+                if now() > deadline:
+                    self._kill(job)
+                self._look_after(job)
+            time.sleep(0.05)
+
+    def _mine(self) -> list[Job]:
+        with self.database.read() as session:
+            return JobRepository(session).active_on(self.host)
+
+    def _look_after(self, job: Job) -> None:
+        run = RunFolder.of(self.settings.runs, job.id)
+        if not run.is_alive():
+            self._finish(job, run)
+        elif run.exit(job.attempt):
+            self._kill(job)  # it ended, yet a straggler still holds the lock
+        else:
+            self._supervise(job, run)
+
+    def _supervise(self, job: Job, run: RunFolder) -> None:
+        record = run.process(job.attempt)
+        if job.cancel_requested:
+            self._cancel(job)
+        elif job.status == "starting" and record:
+            self._fenced(job, "running", status="running")
+        if record and not processes.is_alive(record["shim"]):
+            self._outlive_shim(job)
+
+    def _cancel(self, job: Job) -> None:
+        if job.status != "cancelling":
+            self._fenced(job, "cancelling", status="cancelling", cancel_at=now())
+            self._signal(job, signal.SIGTERM)
+        elif now() - (job.cancel_at or now()) > self.grace:
+            self._kill(job)
+
+    def _outlive_shim(self, job: Job) -> None:
+        """The shim was killed, so the job got TERM by itself; nobody can reap it, so end it after the grace."""
+        died = self._shim_died.setdefault((job.id, job.attempt), now())
+        if now() - died > self.grace:
+            self._kill(job)
+
+    def _finish(self, job: Job, run: RunFolder) -> None:
+        hidden = processes.with_cookie(RUN_COOKIE, job.id)
+        if hidden:  # they closed the lock's descriptor; nothing of a run may outlive it
+            processes.kill(hidden)
+            return
+        outcome = judge(job, run)
+        self._fenced(job, outcome.what, **outcome.values)
+        self._shim_died.pop((job.id, job.attempt), None)
+
+    def _signal(self, job: Job, number: signal.Signals) -> None:
+        run = RunFolder.of(self.settings.runs, job.id)
+        record = run.process(job.attempt)
+        if record and run.is_alive():
+            processes.signal_group(record["group"], record["started"], number)
+
+    def _kill(self, job: Job) -> None:
+        self._signal(job, signal.SIGKILL)
+        run = RunFolder.of(self.settings.runs, job.id)
+        record = run.process(job.attempt)
+        if record is None or not processes.is_alive(record["shim"]):
+            processes.kill(processes.with_cookie(RUN_COOKIE, job.id))
+
+    def _start_next(self) -> bool:
+        running = self._mine()
+        gpus = self._free_gpus(running)
+        if len(running) >= self.settings.worker_slots:
+            return False
+        with self.database.read() as session:
+            if not JobRepository(session).is_any_queued():
+                return False
+        with self.database.write() as session:
+            job = JobRepository(session).claim(self.host, len(gpus))
+        if job:
+            self._launch(job, gpus[: job.gpus])
+        return job is not None
+
+    def _launch(self, job: Job, gpus: list[int]) -> None:
+        try:
+            shim = launch(job, self.settings, gpus)
+        except OSError as error:
+            self._fenced(job, f"not started: {error}", status="failed", error=why_not(error), finished_at=now())
+            return
+        if shim is None:  # something of an attempt that was given up still lives; the next tick tries again
+            processes.kill(processes.with_cookie(RUN_COOKIE, job.id))
+        else:
+            self._shims.append(shim)
+
+    def _free_gpus(self, running: list[Job]) -> list[int]:
+        taken: set[int] = set()
+        for job in running:
+            taken |= RunFolder.of(self.settings.runs, job.id).gpus(job.attempt)
+        return [gpu for gpu in range(self.settings.worker_gpus) if gpu not in taken]
+
+    def _beat(self) -> None:
+        if time.monotonic() - self._last_beat < HEARTBEAT_S:
+            return
+        self._last_beat = time.monotonic()
+        with self.database.write() as session:
+            jobs = JobRepository(session)
+            jobs.beat(self.host, now())
+            for job in jobs.abandoned(self.host, now() - ABANDONED_AFTER):
+                jobs.fenced(job.id, job.attempt, ACTIVE, "abandoned", **_abandoned(job))
+
+    def _fenced(self, job: Job, what: str, **values: object) -> bool:
+        with self.database.write() as session:
+            return JobRepository(session).fenced(job.id, job.attempt, ACTIVE, what, **values)
+
+
+def is_worker_running(settings: Settings) -> bool:
+    """Whether a worker serves this data folder."""
+    descriptor = take_lock(settings.runs / "worker.lock")
+    if descriptor is not None:
+        os.close(descriptor)
+    return descriptor is None
+
+
+def _only_worker(runs: Path) -> int:
+    for _try in range(5):  # somebody may just be asking whether a worker runs
+        descriptor = take_lock(runs / "worker.lock")
+        if descriptor is not None:
+            return descriptor
+        time.sleep(0.1)
+    raise Conflict(
+        "Another worker already serves this data folder. Stop it first, or give this one its own STUDIO_HOME."
+    )
+
+
+def _host_name(runs: Path) -> str:
+    """A name that stays with the folder of runs: a container that is made again adopts its own jobs."""
+    path = runs / "host.txt"
+    if not path.exists():
+        write_atomically(path, f"{socket.gethostname()}-{new_id()[-4:]}".encode())
+    return path.read_text()
+
+
+def _abandoned(job: Job) -> dict[str, object]:
+    sentence = (
+        f"The worker on {job.host} has not been heard of for {ABANDONED_AFTER.total_seconds():.0f} s. "
+        "Make sure that machine is off, then press Retry: another worker goes on from the last saved state it can see."
+    )
+    return {"status": "failed", "error": sentence, "finished_at": now()}
