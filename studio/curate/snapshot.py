@@ -1,0 +1,137 @@
+"""Reading and writing a frozen version: train.parquet and golden.parquet in a content-addressed artifact."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from storage.artifacts import Artifacts
+from storage.tables import Example
+from studio.curate.outputs import assistant_message
+from studio.errors import NotFound
+
+FORMAT = 1
+ROW_GROUP = 2000
+SPLITS = ("train", "golden")
+SCHEMA = pa.schema(
+    [
+        ("example_id", pa.string()),
+        ("messages", pa.string()),
+        ("tools", pa.string()),
+        ("output", pa.string()),
+        ("original_output", pa.string()),
+        ("output_source", pa.string()),
+        ("verified", pa.bool_()),
+        ("rating", pa.string()),
+        ("split", pa.string()),
+        ("prompt_hash", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One frozen example."""
+
+    example_id: str
+    messages: list[dict[str, Any]]
+    tools: list[dict[str, Any]]
+    output: str
+    split: str
+    verified: bool
+    output_source: str
+    prompt_hash: str
+    original_output: str = ""
+    rating: str | None = None
+
+    @classmethod
+    def of(cls, example: Example) -> Row:
+        """The row that freezes this example."""
+        own = {field.name: getattr(example, field.name) for field in fields(cls) if field.name != "example_id"}
+        return cls(example_id=example.id, **own)
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """The output as an assistant message, tool calls included."""
+        return assistant_message(self.output)
+
+    @property
+    def conversation(self) -> list[dict[str, Any]]:
+        """Prompt and answer as one list of messages."""
+        return [*self.messages, self.answer]
+
+
+@dataclass(frozen=True)
+class VersionData:
+    """The rows of one version."""
+
+    train: list[Row]
+    golden: list[Row]
+
+    def split(self, name: str) -> list[Row]:
+        """The rows of one split."""
+        return self.golden if name == "golden" else self.train
+
+    @property
+    def verified_golden(self) -> list[Row]:
+        """Golden rows whose output a person confirmed or corrected."""
+        return [row for row in self.golden if row.verified]
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> int:
+    """Write rows as Parquet, a row group at a time; equal rows give equal bytes. Returns how many there were."""
+    count = 0
+    with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+        for group in batched_rows(rows):
+            writer.write_table(pa.Table.from_pylist([_flat(row) for row in group], schema=SCHEMA))
+            count += len(group)
+    return count
+
+
+def read_version(artifacts: Artifacts, digest: str) -> VersionData:
+    """All rows of the version with this digest. Raises NotFound when the artifact is gone."""
+    return VersionData(list(read_split(artifacts, digest, "train")), list(read_split(artifacts, digest, "golden")))
+
+
+def read_split(artifacts: Artifacts, digest: str, split: str) -> Iterator[Row]:
+    """The rows of one split, streamed."""
+    try:
+        stream = artifacts.open_file(digest, f"{split}.parquet")
+    except FileNotFoundError as error:
+        raise NotFound(
+            "The frozen files of this version are gone. Restore the artifact folder from a backup."
+        ) from error
+    with stream:
+        for batch in pq.ParquetFile(stream).iter_batches(batch_size=ROW_GROUP):
+            yield from (_row(values) for values in batch.to_pylist())
+
+
+def batched_rows(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Rows in row groups."""
+    waiting: list[Row] = []
+    for row in rows:
+        waiting.append(row)
+        if len(waiting) == ROW_GROUP:
+            yield waiting
+            waiting = []
+    if waiting:
+        yield waiting
+
+
+def _flat(row: Row) -> dict[str, Any]:
+    values = {name: getattr(row, name) for name in SCHEMA.names}
+    return {**values, "messages": _json(row.messages), "tools": _json(row.tools)}
+
+
+def _row(values: dict[str, Any]) -> Row:
+    return Row(**{**values, "messages": json.loads(values["messages"]), "tools": json.loads(values["tools"])})
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
