@@ -21,13 +21,19 @@ PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreig
 def make_engine(url: str, foreign_keys: bool = True) -> Engine:
     """An engine for SQLite or PostgreSQL. Migrations pass `foreign_keys=False` (SQLite batch mode would cascade)."""
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        return create_engine(_psycopg(url), pool_pre_ping=True, pool_size=10, max_overflow=20)
     path = make_url(url).database
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, pool_size=10, max_overflow=30)
     _own_the_transactions(engine, foreign_keys)
     return engine
+
+
+def _psycopg(url: str) -> str:
+    """`postgres://` and `postgresql://`, as hosting services hand them out, mean the driver we ship."""
+    scheme, _, rest = url.partition("://")
+    return f"postgresql+psycopg://{rest}" if scheme in ("postgres", "postgresql") else url
 
 
 def _own_the_transactions(engine: Engine, foreign_keys: bool) -> None:

@@ -43,7 +43,7 @@ class JobRepository(Repository[Job]):
         self.note(job.id, f"claimed by {host}, attempt {job.attempt}")
         return job
 
-    def fenced(self, job_id: str, attempt: int, states: Collection[str], what: str = "", **values: Any) -> bool:
+    def fenced(self, job_id: str, attempt: int, states: Collection[str], what: str = "", /, **values: Any) -> bool:
         """Change the job only while it is at this attempt and in one of `states`; False means somebody else has it."""
         holder = (col(Job.id) == job_id, col(Job.attempt) == attempt, col(Job.status).in_(states))
         changed = self.session.exec(_plain(update(Job).where(*holder).values(**values))).rowcount == 1

@@ -21,6 +21,7 @@ SQLITE = (
     " INSERT INTO log_search(log_search, rowid, prompt_text, reply_text)"
     " VALUES ('delete', old.id, old.prompt_text, old.reply_text);"
     " INSERT INTO log_search(rowid, prompt_text, reply_text) VALUES (new.id, new.prompt_text, new.reply_text); END",
+    "INSERT INTO log_search(log_search) VALUES ('rebuild')",
 )
 POSTGRES = (
     "CREATE INDEX ix_search_log_entry ON log_entry USING gin (to_tsvector('simple', prompt_text || ' ' || reply_text))",

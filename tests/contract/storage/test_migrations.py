@@ -1,0 +1,135 @@
+"""Migrations on both databases: rows survive, damage is refused, a crash half-way leaves the old database."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+from alembic import command
+from sqlalchemy import inspect, text
+
+from storage.database import Database, make_engine
+from storage.migrate import OrphanedRows, _config, back_up, drift, migrate
+from storage.tables import LogEntry, Project, metadata
+from tests.contract.storage.conftest import Backend
+
+CRASH = """
+import os, signal, sys
+from sqlalchemy import Engine, event
+from storage.migrate import migrate
+seen = 0
+@event.listens_for(Engine, "after_cursor_execute")
+def crash(connection, cursor, statement, *rest):
+    global seen
+    seen += statement.lstrip().startswith("CREATE TABLE")
+    if seen == 12:
+        os.kill(os.getpid(), signal.SIGKILL)
+migrate(sys.argv[1])
+"""
+
+
+def _at(url: str, revision: str) -> None:
+    engine = make_engine(url, foreign_keys=False)
+    with engine.begin() as connection:
+        command.upgrade(_config(connection), revision)
+    engine.dispose()
+
+
+def _do(url: str, *statements: str) -> None:
+    engine = make_engine(url, foreign_keys=False)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+def _tables(url: str) -> set[str]:
+    engine = make_engine(url)
+    found = set(inspect(engine).get_table_names())
+    engine.dispose()
+    return found
+
+
+def test_an_empty_database_gets_every_table(backend: Backend) -> None:
+    url = backend.empty()
+    revision = migrate(url)
+    assert revision and set(metadata.tables) <= _tables(url)
+
+
+def test_migrating_twice_changes_nothing(backend: Backend) -> None:
+    url = backend.empty()
+    assert migrate(url) == migrate(url)
+
+
+def test_the_migrated_database_is_what_the_tables_say(backend: Backend) -> None:
+    assert drift(backend.migrated()) == []
+
+
+def test_drift_notices_a_missing_column(backend: Backend) -> None:
+    url = backend.migrated()
+    _do(url, "ALTER TABLE project DROP COLUMN description")
+    assert "description" in str(drift(url))
+
+
+def test_rows_of_the_first_schema_survive_and_can_be_searched(backend: Backend) -> None:
+    url = backend.empty()
+    _at(url, "0001")
+    database = Database(url)
+    with database.write() as session:
+        session.add(Project(id="p", name="old"))
+        session.flush()
+        session.add(LogEntry(project_id="p", prompt_text="refund for a broken kettle", reply_text="sure"))
+    migrate(url)
+    with database.read() as session:
+        assert session.get(Project, "p") is not None
+        found = session.connection().execute(text(_search(database))).scalars().all()
+    database.close()
+    assert len(found) == 1
+
+
+def _search(database: Database) -> str:
+    if database.is_sqlite:
+        return "SELECT rowid FROM log_search WHERE log_search MATCH 'kettle'"
+    vector = "to_tsvector('simple', prompt_text || ' ' || reply_text)"
+    return f"SELECT id FROM log_entry WHERE {vector} @@ plainto_tsquery('simple', 'kettle')"
+
+
+def test_a_crash_half_way_leaves_the_database_as_it_was(backend: Backend) -> None:
+    url = backend.empty()
+    _do(url, "CREATE TABLE earlier (id INTEGER)", "INSERT INTO earlier VALUES (7)")
+    done = subprocess.run([sys.executable, "-c", CRASH, url], capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert _tables(url) == {"earlier"}
+    assert migrate(url) and "project" in _tables(url)
+
+
+def test_damage_is_refused_and_the_database_stays_at_its_revision(backend: Backend) -> None:
+    if backend.name != "sqlite":
+        pytest.skip("PostgreSQL checks foreign keys itself, also during migrations")
+    url = backend.empty()
+    _at(url, "0001")
+    _do(url, "INSERT INTO job_event (id, job_id, at, what) VALUES ('e', 'nothing', '2026-01-01 00:00:00', 'x')")
+    with pytest.raises(OrphanedRows, match="job_event"):
+        migrate(url)
+    assert "log_search" not in _tables(url)
+
+
+def test_the_database_is_copied_before_it_is_changed(backend: Backend) -> None:
+    if backend.name != "sqlite":
+        pytest.skip("PostgreSQL is backed up by its own tools")
+    url = backend.empty()
+    _at(url, "0001")
+    _do(url, "INSERT INTO project (id, name, description, is_sample, created_at) VALUES ('p','n','',0,'2026-01-01')")
+    migrate(url)
+    copy = url.replace(".db", ".before-migration.db")
+    assert "log_search" in _tables(url) and "log_search" not in _tables(copy)
+    engine = make_engine(copy)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT name FROM project")).scalar() == "n"
+    engine.dispose()
+
+
+def test_nothing_is_copied_when_there_is_nothing_to_copy(backend: Backend) -> None:
+    assert back_up(backend.empty()) is None
