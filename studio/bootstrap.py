@@ -60,7 +60,7 @@ def build_studio(settings: Settings | None = None) -> Studio:
     secrets, jobs = SecretBox(settings.secrets), Jobs(database)
     providers, projects = Providers(database, secrets), Projects(database)
     datasets = Datasets(database, artifacts, jobs)
-    models, training = Models(database), Training(database, artifacts, jobs)
+    models, training = Models(database), Training(database, artifacts, jobs, settings)
     deployments = Deployments(database, artifacts, jobs, settings)
     return Studio(
         settings=settings,
