@@ -1,0 +1,45 @@
+"""A journal record: what was known when a call ended, with the request and the reply as bytes."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+LENGTHS = struct.Struct("<III")
+
+CALL = "call"
+FEEDBACK = "feedback"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """`meta` says what kind it is and the facts; `request` and `reply` are the bodies, not yet parsed."""
+
+    meta: dict[str, Any]
+    request: bytes = b""
+    reply: bytes = b""
+
+    @property
+    def kind(self) -> str:
+        """call or feedback."""
+        return str(self.meta.get("kind", CALL))
+
+    def pack(self) -> bytes:
+        """The payload of one journal frame."""
+        meta = orjson.dumps(self.meta, default=str)
+        return b"".join((LENGTHS.pack(len(meta), len(self.request), len(self.reply)), meta, self.request, self.reply))
+
+    @classmethod
+    def unpack(cls, payload: bytes) -> Record:
+        """Read a payload back. Raises ValueError when it is no record of ours."""
+        if len(payload) < LENGTHS.size:
+            raise ValueError("The record is shorter than its header.")
+        meta, request, reply = LENGTHS.unpack_from(payload)
+        start = LENGTHS.size
+        if len(payload) != start + meta + request + reply:
+            raise ValueError("The record's lengths do not add up.")
+        middle, end = start + meta, start + meta + request
+        return cls(orjson.loads(payload[start:middle]), payload[middle:end], payload[end:])

@@ -1,0 +1,61 @@
+"""Runs the gateway process: `python -m studio.gateway`."""
+
+from __future__ import annotations
+
+import logging
+
+import uvicorn
+
+from storage.database import Database
+from studio.access.keys import ApiKeys
+from studio.access.secrets import SecretBox
+from studio.deploy.router import RoutingTable
+from studio.gateway.app import Gateway
+from studio.gateway.compose import build_gateway
+from studio.gateway.hints import SyncHint
+from studio.settings import Settings
+
+KEEP_ALIVE_S = 75
+GRACE_S = 10
+
+
+def build(settings: Settings) -> Gateway:
+    """The gateway on this installation's database."""
+    database, secrets = Database(settings.database), SecretBox(settings.secrets)
+    return build_gateway(
+        settings,
+        keys=ApiKeys(database),
+        load_table=lambda: RoutingTable.load(database, secrets),
+        on_argilla=SyncHint(settings.root),
+    )
+
+
+def serve(gateway: Gateway, host: str, port: int) -> None:
+    """Serve until SIGTERM; answers under way get ten seconds to finish."""
+    uvicorn.run(
+        gateway,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        backlog=4096,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+
+
+def main() -> None:
+    """Read the settings and serve."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    settings = Settings()
+    serve(build(settings), settings.host, settings.gateway_port)
+
+
+if __name__ == "__main__":
+    main()

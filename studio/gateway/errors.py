@@ -1,0 +1,58 @@
+"""ApiError: what went wrong, in the form OpenAI's clients understand, with what to do about it."""
+
+from __future__ import annotations
+
+import orjson
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class ApiError(Exception):
+    """An error answer."""
+
+    def __init__(self, status: int, message: str, kind: str = "invalid_request_error", code: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.kind = kind
+        self.code = code
+        self.headers: Headers = []
+
+    def body(self) -> bytes:
+        """The answer's body."""
+        return error_body(self.message, self.kind, self.code)
+
+
+class ClientLeft(Exception):
+    """The caller closed the connection before the answer was whole."""
+
+
+def error_body(message: str, kind: str, code: str | None = None) -> bytes:
+    """An OpenAI-style error body."""
+    return orjson.dumps({"error": {"message": message, "type": kind, "param": None, "code": code}})
+
+
+def wrong_key() -> ApiError:
+    """401."""
+    return ApiError(
+        401,
+        "This API key is not valid here. Make one on the Capture page (Connect) and send it as "
+        "'Authorization: Bearer wk-…'; a revoked key never comes back.",
+        code="invalid_api_key",
+    )
+
+
+def unknown_model(name: str, known: list[str]) -> ApiError:
+    """404, with the names that would work."""
+    names = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
+    hint = f"This key may use: {names}." if known else "Add a provider or a deployment to this project first."
+    return ApiError(404, f"The model {name[:200]!r} does not exist in this project. {hint}", code="model_not_found")
+
+
+def too_large(most: int) -> ApiError:
+    """413."""
+    return ApiError(
+        413,
+        f"The request is larger than {most >> 20} MB. Send less, or raise STUDIO_MAX_BODY_MB.",
+        code="request_too_large",
+    )

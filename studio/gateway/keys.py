@@ -1,0 +1,101 @@
+"""API keys, remembered for a few seconds, so that a call costs no query and a revoked key stops soon."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections import OrderedDict
+from typing import NamedTuple, Protocol
+
+from sqlalchemy.exc import DBAPIError
+
+from storage.tables import ApiKey
+from studio.gateway.errors import ApiError, wrong_key
+from studio.gateway.http import Request
+
+FRESH_S = 2.5
+KNOWN_S = 5.0
+MOST = 10_000
+
+log = logging.getLogger(__name__)
+
+
+class Resolves(Protocol):
+    """Finds a key by its secret."""
+
+    def resolve(self, secret: str, /) -> ApiKey | None:
+        """The key, or None."""
+        ...
+
+
+class KeyOf(NamedTuple):
+    """Who is calling."""
+
+    id: str
+    project_id: str
+
+
+class _Known(NamedTuple):
+    key: KeyOf | None
+    at: float
+
+
+class KeyCache:
+    """Answers from memory; looks again in the background after 2.5 s, and waits for that after 5 s."""
+
+    def __init__(self, keys: Resolves) -> None:
+        self._keys = keys
+        self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._asking: dict[bytes, asyncio.Task[KeyOf | None]] = {}
+
+    async def require(self, request: Request) -> KeyOf:
+        """The caller's key. Raises ApiError 401."""
+        scheme, _, secret = request.header(b"authorization").partition(" ")
+        if scheme.lower() != "bearer" or not secret:
+            raise wrong_key()
+        key = await self._find(secret.strip())
+        if key is None:
+            raise wrong_key()
+        return key
+
+    async def _find(self, secret: str) -> KeyOf | None:
+        digest = hashlib.sha256(secret.encode()).digest()
+        known, now = self._known.get(digest), time.monotonic()
+        if known and now - known.at < FRESH_S:
+            return known.key
+        task = self._asking.get(digest) or self._ask(digest, secret)
+        if known and now - known.at < KNOWN_S:
+            return known.key
+        try:
+            return await asyncio.shield(task)
+        except DBAPIError as error:
+            return self._while_away(known, error)
+
+    def _ask(self, digest: bytes, secret: str) -> asyncio.Task[KeyOf | None]:
+        task = asyncio.ensure_future(self._look_up(digest, secret))
+        self._asking[digest] = task
+        task.add_done_callback(lambda done: self._asked(digest, done))
+        return task
+
+    def _asked(self, digest: bytes, task: asyncio.Task[KeyOf | None]) -> None:
+        self._asking.pop(digest, None)
+        if not task.cancelled() and (error := task.exception()):
+            log.warning("API keys cannot be looked up: %s", error)
+
+    async def _look_up(self, digest: bytes, secret: str) -> KeyOf | None:
+        found = await asyncio.to_thread(self._keys.resolve, secret)
+        key = KeyOf(found.id, found.project_id) if found else None
+        self._known[digest] = _Known(key, time.monotonic())
+        self._known.move_to_end(digest)
+        if len(self._known) > MOST:
+            self._known.popitem(last=False)
+        return key
+
+    def _while_away(self, known: _Known | None, error: DBAPIError) -> KeyOf | None:
+        """Callers known before go on being served while the database is away."""
+        if known is not None:
+            return known.key
+        message = "The studio cannot check API keys now: its database does not answer. Try again in a moment."
+        raise ApiError(503, message, "server_error", "database_unavailable") from error

@@ -1,0 +1,60 @@
+"""GET /v1/models, /health and /metrics."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from studio.capture.journal import Journal
+from studio.gateway.http import Request
+from studio.gateway.keys import KeyCache
+from studio.gateway.routing import Routing
+
+
+class ListModels:
+    """GET /v1/models: the names that this key may use."""
+
+    def __init__(self, keys: KeyCache, routing: Routing) -> None:
+        self._keys = keys
+        self._routing = routing
+
+    async def __call__(self, request: Request) -> None:
+        """Answer in OpenAI's form."""
+        key = await self._keys.require(request)
+        names = self._routing.table.names(key.project_id)
+        data = [{"id": name, "object": "model", "created": 0, "owned_by": "whetstone"} for name in names]
+        await request.respond_json(200, {"object": "list", "data": data})
+
+
+class Health:
+    """GET /health: 200 while calls can be served."""
+
+    def __init__(self, routing: Routing, journal: Journal) -> None:
+        self._routing = routing
+        self._journal = journal
+
+    async def __call__(self, request: Request) -> None:
+        """Say how the gateway is."""
+        age = self._routing.age_s
+        facts = {
+            "status": "starting" if age is None else "ok",
+            "routes_age_s": None if age is None else round(age, 1),
+            "recorded": self._journal.written,
+            "not_recorded": self._journal.dropped,
+        }
+        await request.respond_json(503 if age is None else 200, facts)
+
+
+class Metrics:
+    """GET /metrics: counts since the start, in Prometheus' text form."""
+
+    def __init__(self, answers: Counter[int], journal: Journal) -> None:
+        self._answers = answers
+        self._journal = journal
+
+    async def __call__(self, request: Request) -> None:
+        """Write the counts."""
+        lines = [f'whetstone_answers_total{{status="{status}"}} {n}' for status, n in sorted(self._answers.items())]
+        lines.append(f"whetstone_recorded_total {self._journal.written}")
+        lines.append(f"whetstone_not_recorded_total {self._journal.dropped}")
+        text = "\n".join(lines) + "\n"
+        await request.respond(200, [(b"content-type", b"text/plain; version=0.0.4")], text.encode())
