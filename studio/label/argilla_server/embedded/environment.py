@@ -33,6 +33,7 @@ def prepare(home: Path, *, database_url: str = "", base_url: str = "", origins: 
         "ARGILLA_AUTH_SECRET_KEY": keep_secret(home / "secret_key"),
         "ARGILLA_CORS_ORIGINS": json.dumps(origins or []),
         "ARGILLA_DOCS_ENABLED": "false",
+        "ARGILLA_MAX_MESSAGE_LENGTH": "1000000",
         "ARGILLA_ENABLE_SHARE_YOUR_PROGRESS": "false",
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }

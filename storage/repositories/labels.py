@@ -1,0 +1,143 @@
+"""Queries over labeling tasks, their items, people's answers and what was decided."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any, ClassVar
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from storage.repositories.base import Repository
+from storage.tables import Annotation, Dataset, Example, LabelItem, LabelTask, Project, Resolution
+
+STEP = 500
+
+
+class LabelTaskRepository(Repository[LabelTask]):
+    """Tasks sent to teammates."""
+
+    table: ClassVar[type[LabelTask]] = LabelTask
+
+    def of_dataset(self, dataset_id: str) -> list[LabelTask]:
+        """The dataset's tasks, newest first."""
+        query = select(LabelTask).where(LabelTask.dataset_id == dataset_id)
+        return list(self.session.exec(query.order_by(col(LabelTask.created_at).desc())))
+
+    def of_project(self, project_id: str) -> list[LabelTask]:
+        """The project's tasks, newest first."""
+        query = select(LabelTask).join(Dataset, col(Dataset.id) == col(LabelTask.dataset_id))
+        query = query.where(Dataset.project_id == project_id)
+        return list(self.session.exec(query.order_by(col(LabelTask.created_at).desc())))
+
+    def project_of(self, task: LabelTask) -> Project:
+        """The project that the task's dataset belongs to."""
+        query = select(Project).join(Dataset, col(Dataset.project_id) == col(Project.id))
+        return self.session.exec(query.where(Dataset.id == task.dataset_id)).one()
+
+
+class LabelItemRepository(Repository[LabelItem]):
+    """Examples inside tasks."""
+
+    table: ClassVar[type[LabelItem]] = LabelItem
+
+    def of_task(self, task_id: str) -> list[LabelItem]:
+        """Every item of the task, in the order they were chosen."""
+        return list(self.session.exec(select(LabelItem).where(LabelItem.task_id == task_id).order_by(LabelItem.id)))
+
+    def page(self, task_id: str, after: str = "", limit: int = STEP) -> list[tuple[LabelItem, Example]]:
+        """One keyset page of items with their examples."""
+        query = select(LabelItem, Example).where(LabelItem.example_id == Example.id, LabelItem.task_id == task_id)
+        query = query.where(LabelItem.id > after).order_by(LabelItem.id).limit(limit)
+        return list(self.session.exec(query))
+
+    def with_examples(self, task_id: str) -> Iterator[tuple[LabelItem, Example]]:
+        """Every item with its example, a page in memory at a time."""
+        after = ""
+        while page := self.page(task_id, after):
+            yield from page
+            after = page[-1][0].id
+
+    def candidates(self, dataset_id: str) -> list[tuple[str, str, bool]]:
+        """(id, split, verified) of examples that are in and not already out with an open task."""
+        busy = select(LabelItem.example_id).join(LabelTask, col(LabelTask.id) == col(LabelItem.task_id))
+        busy = busy.where(LabelTask.dataset_id == dataset_id, LabelTask.state != "closed")
+        query: Any = select(Example.id, Example.split, Example.verified).where(
+            Example.dataset_id == dataset_id,
+            col(Example.excluded).is_(None),
+            col(Example.output) != "",
+            col(Example.id).not_in(busy),
+        )
+        return [tuple(row) for row in self.session.exec(query.order_by(Example.id))]
+
+
+class AnnotationRepository(Repository[Annotation]):
+    """Our own copy of people's answers."""
+
+    table: ClassVar[type[Annotation]] = Annotation
+
+    def of_task(self, task_id: str, status: str | None = None) -> list[Annotation]:
+        """The task's answers, by item and person."""
+        query = select(Annotation).where(Annotation.task_id == task_id)
+        query = query.where(Annotation.status == status) if status else query
+        return list(self.session.exec(query.order_by(Annotation.item_id, Annotation.annotator)))
+
+    def of_items(self, item_ids: Collection[str], status: str = "submitted") -> dict[str, list[Annotation]]:
+        """Answers by item."""
+        found: dict[str, list[Annotation]] = {}
+        ids = list(item_ids)
+        for start in range(0, len(ids), STEP):
+            query = select(Annotation).where(col(Annotation.item_id).in_(ids[start : start + STEP]))
+            query = query.where(Annotation.status == status).order_by(Annotation.annotator)
+            for row in self.session.exec(query):
+                found.setdefault(row.item_id, []).append(row)
+        return found
+
+    def tally(self, task_id: str) -> list[tuple[str, str, int]]:
+        """(annotator, status, how many)."""
+        keys = (Annotation.annotator, Annotation.status)
+        query: Any = select(*keys, func.count()).where(Annotation.task_id == task_id).group_by(*keys)
+        return [tuple(row) for row in self.session.exec(query)]
+
+    def complete_items(self, task_id: str, needed: int) -> int:
+        """Items with at least this many submitted answers."""
+        per_item = select(Annotation.item_id).where(Annotation.task_id == task_id, Annotation.status == "submitted")
+        enough = per_item.group_by(col(Annotation.item_id)).having(func.count() >= needed).subquery()
+        return self.session.exec(select(func.count()).select_from(enough)).one()
+
+
+class ResolutionRepository(Repository[Resolution]):
+    """What items were decided to mean."""
+
+    table: ClassVar[type[Resolution]] = Resolution
+
+    def of_task(self, task_id: str) -> dict[str, Resolution]:
+        """Resolutions by item."""
+        query = select(Resolution).where(Resolution.task_id == task_id)
+        return {row.item_id: row for row in self.session.exec(query)}
+
+    def disputed(self, project_id: str, task_id: str | None = None) -> list[tuple[Resolution, LabelItem, Example]]:
+        """What people disagree about and nobody decided yet, oldest first."""
+        query = select(Resolution, LabelItem, Example).where(
+            Resolution.item_id == LabelItem.id, Resolution.example_id == Example.id, Resolution.verdict == "disputed"
+        )
+        query = query.join(Dataset, col(Dataset.id) == col(Example.dataset_id)).where(Dataset.project_id == project_id)
+        query = query.where(Resolution.task_id == task_id) if task_id else query
+        return list(self.session.exec(query.order_by(col(Resolution.item_id))))
+
+    def verdicts(self, task_id: str) -> dict[str, int]:
+        """How many items per verdict."""
+        query: Any = select(Resolution.verdict, func.count()).where(Resolution.task_id == task_id)
+        return dict(self.session.exec(query.group_by(Resolution.verdict)).all())
+
+
+def repositories(
+    session: Session,
+) -> tuple[LabelTaskRepository, LabelItemRepository, AnnotationRepository, ResolutionRepository]:
+    """The four repositories of this file on one session."""
+    return (
+        LabelTaskRepository(session),
+        LabelItemRepository(session),
+        AnnotationRepository(session),
+        ResolutionRepository(session),
+    )

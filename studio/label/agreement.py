@@ -1,0 +1,77 @@
+"""How far a task's people agree, question by question."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from storage.tables import Annotation
+from studio.label.measures import Measured, Row, cohen_kappa, krippendorff_alpha, percent_agreement
+from studio.label.resolve import same_answer
+from studio.label.templates import Template
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Agreement on one question over the `n` items with at least two answers.
+
+    `kappa` is Cohen's kappa for two people and labels, else Krippendorff's alpha; `measure` says which. It is None
+    where everybody always gave the same answer: chance cannot be told from agreement then.
+    """
+
+    question: str
+    percent: float
+    kappa: float | None
+    low: float | None
+    high: float | None
+    n: int
+    measure: str
+
+    def __str__(self) -> str:
+        """One line for the terminal."""
+        said = f"{self.question}: {self.percent:.0f} % equal"
+        if self.kappa is None or self.low is None or self.high is None:
+            return f"{said} (n = {self.n})"
+        return (
+            f"{said}, {self.measure} {self.kappa:.2f} (95 % interval {self.low:.2f} to {self.high:.2f}, n = {self.n})"
+        )
+
+
+def agreement_of(annotations: Sequence[Annotation], template: Template) -> list[Agreement]:
+    """Agreement per question of the template, over submitted answers."""
+    people = sorted({each.annotator for each in annotations})
+    found = [_on_question(annotations, people, name, scale) for name, scale in template.scales.items()]
+    return [each for each in found if each]
+
+
+def _on_question(annotations: Sequence[Annotation], people: list[str], name: str, scale: str) -> Agreement | None:
+    rows = _table(annotations, people, name, scale)
+    n = sum(sum(value is not None for value in row) > 1 for row in rows)
+    percent = percent_agreement(rows)
+    if percent is None:
+        return None
+    measure, measured = _coefficient(rows, len(people), scale)
+    return Agreement(name, percent, measured.value, measured.low, measured.high, n, measure)
+
+
+def _coefficient(rows: Sequence[Row], people: int, scale: str) -> tuple[str, Measured]:
+    if scale == "nominal" and people == 2:
+        return "Cohen's κ", cohen_kappa(rows)
+    kind: Any = scale
+    return f"Krippendorff's α ({scale})", krippendorff_alpha(rows, kind)
+
+
+def _table(annotations: Sequence[Annotation], people: list[str], name: str, scale: str) -> list[Row]:
+    column = {person: at for at, person in enumerate(people)}
+    rows: dict[str, list[Hashable | None]] = {}
+    for each in annotations:
+        row = rows.setdefault(each.item_id, [None] * len(people))
+        row[column[each.annotator]] = _comparable(each.answers.get(name), scale)
+    return list(rows.values())
+
+
+def _comparable(value: Any, scale: str) -> Hashable | None:
+    if value is None:
+        return None
+    return same_answer(str(value)) if scale == "nominal" else float(value)

@@ -1,0 +1,79 @@
+"""Argilla's REST API: the few calls we make, with every failure turned into a StudioError here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+
+from studio.errors import Conflict, InvalidInput, NotFound, StudioError, Unavailable
+
+PAGE = 500
+TIMEOUT = httpx.Timeout(60, connect=5)
+
+
+class ArgillaRest:
+    """A connection with one key (or one person's token)."""
+
+    def __init__(self, url: str, headers: dict[str, str], *, trust_env: bool) -> None:
+        self.url = url.rstrip("/")
+        self.client = httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=TIMEOUT, trust_env=trust_env)
+
+    def get(self, path: str, **params: Any) -> Any:
+        """GET and parse."""
+        return self._call("GET", path, params=params)
+
+    def send(self, method: str, path: str, body: Any = None) -> Any:
+        """POST, PUT, PATCH or DELETE and parse."""
+        return self._call(method, path, json=body)
+
+    def records(self, ref: str, include: str = "") -> Iterator[dict[str, Any]]:
+        """Every record of a dataset, page by page."""
+        seen = 0
+        params = {"include": include} if include else {}
+        while True:
+            page = self.get(f"/datasets/{ref}/records", offset=seen, limit=PAGE, **params)
+            yield from page["items"]
+            seen += len(page["items"])
+            if not page["items"] or seen >= page["total"]:
+                return
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.client.close()
+
+    def _call(self, method: str, path: str, **arguments: Any) -> Any:
+        try:
+            answer = self.client.request(method, path, **arguments)
+        except httpx.HTTPError as error:
+            raise unreachable(self.url) from error
+        if answer.is_success:
+            return answer.json() if answer.content else None
+        raise _refused(answer)
+
+
+def unreachable(url: str) -> Unavailable:
+    """The error for an Argilla that does not answer."""
+    return Unavailable(f"Argilla at {url} does not answer. It may still be starting: wait a minute, then try again.")
+
+
+def _refused(answer: httpx.Response) -> StudioError:
+    said = _detail(answer)
+    if answer.status_code in (401, 403):
+        return Unavailable(f"Argilla refused the studio's key ({said}). Check STUDIO_ARGILLA_API_KEY.")
+    if answer.status_code == 404:
+        return NotFound(f"Argilla does not have this any more ({said}).")
+    if answer.status_code == 409:
+        return Conflict(f"Argilla already has this ({said}).")
+    if answer.status_code in (400, 422):
+        return InvalidInput(f"Argilla did not accept this: {said}.")
+    return Unavailable(f"Argilla failed with status {answer.status_code}. See its log, then try again.")
+
+
+def _detail(answer: httpx.Response) -> str:
+    try:
+        detail = answer.json().get("detail", answer.text)
+    except (ValueError, AttributeError):
+        detail = answer.text
+    return str(detail)[:300]

@@ -1,0 +1,49 @@
+"""Job handlers of labeling: send a task out, collect answers."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from studio.errors import Unavailable
+from studio.jobs.context import JobContext
+from studio.label import collecting
+from studio.label.backend import LabelingBackend
+from studio.label.catalog import labeling_backend
+from studio.label.publishing import publish_task
+
+PATIENCE_S = 180.0
+
+
+def publish(context: JobContext) -> dict[str, Any]:
+    """Send a task to the labeling platform; spec: task_id."""
+    backend = _when_up(context)
+
+    def on_sent(sent: int, total: int) -> None:
+        context.report(sent / max(total, 1), f"{sent:,} of {total:,} examples sent")
+        context.leave_if_asked()
+
+    context.report(0.0, "Making the task")
+    task = publish_task(context.database, backend, context.spec["task_id"], on_sent)
+    return {"task_id": task.id, "ref": task.backend_ref}
+
+
+def collect(context: JobContext) -> dict[str, Any]:
+    """Collect the answers of one task; spec: task_id."""
+    done = collecting.collect(context.database, _when_up(context), context.spec["task_id"])
+    return {"new": done.new, "changed": done.changed}
+
+
+def _when_up(context: JobContext) -> LabelingBackend:
+    """The platform once it answers: at the first start it takes a while to come up. Raises Unavailable."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        backend = labeling_backend(context.settings)
+        health = backend.health()
+        if health.ok:
+            return backend
+        if time.monotonic() > deadline:
+            raise Unavailable(health.text)
+        context.report(0.0, "Waiting for the labeling platform to start")
+        context.leave_if_asked()
+        time.sleep(1)

@@ -1,0 +1,58 @@
+"""What several people's answers to one item mean together. Pure: no database, no platform."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """One person's answer read as an output: the output they stand by, or None when they gave none."""
+
+    annotator: str
+    output: str | None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """confirmed (the shown output is right), corrected (this output is), or disputed; and by which rule."""
+
+    verdict: str
+    output: str | None = None
+    rule: str = ""
+
+
+def same_answer(text: str) -> str:
+    """A form in which equal answers are equal text: JSON by value, anything else without space at the ends."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return "text:" + text.strip()
+    return "json:" + json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def settle(shown: str, chosen: str, rule: str) -> Decision:
+    """The decision for an output: the shown text stands when it says the same."""
+    if same_answer(chosen) == same_answer(shown):
+        return Decision("confirmed", shown, rule)
+    return Decision("corrected", chosen.strip(), rule)
+
+
+def decide(opinions: Sequence[Opinion], shown: str) -> Decision:
+    """More than half must stand by the same output; otherwise the item is disputed."""
+    votes: dict[str, list[str]] = {}
+    for opinion in opinions:
+        if opinion.output is not None:
+            votes.setdefault(same_answer(opinion.output), []).append(opinion.output)
+    most = max(votes.values(), key=len, default=[])
+    if 2 * len(most) <= len(opinions):
+        return Decision("disputed")
+    return settle(shown, most[0], _rule(len(most), len(opinions)))
+
+
+def _rule(votes: int, opinions: int) -> str:
+    if opinions == 1:
+        return "single"
+    return "agreement" if votes == opinions else "majority"
