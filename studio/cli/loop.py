@@ -11,10 +11,10 @@ from storage.tables import Dataset, DatasetVersion, Model, Project
 from studio.access.actor import Actor, Role
 from studio.bootstrap import Studio, build_studio
 from studio.capture.filters import LogFilter
+from studio.cli.report import comparison_table
 from studio.cli.terminal import say, show_table, watch
 from studio.errors import InvalidInput, NotFound
-from studio.evaluate.report import table as evaluation_table
-from studio.evaluate.report import verdict
+from studio.evaluate.verdict import verdicts
 
 ProjectName = Annotated[str, typer.Option("--project", "-p", help="Project name; the only one when left out.")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", help="name=value; repeat for more.")]
@@ -110,9 +110,9 @@ def evaluate(dataset: str, model: list[str], project: ProjectName = "", unverifi
 def show_evaluation(studio: Studio, evaluation_id: str) -> None:
     """Print an evaluation's table and its verdict."""
     summary = studio.evaluations.get(evaluation_id).summary
-    columns, rows = evaluation_table(summary)
+    columns, rows = comparison_table(summary)
     show_table("Golden examples, 95 % intervals", columns, rows)
-    for sentence in verdict(summary):
+    for sentence in verdicts(summary):
         say(sentence)
 
 

@@ -107,7 +107,7 @@ class Turn:
     def deploy(self, project: Project, tuned: Model) -> Revision:
         """Gates first; then 20 %, 100 %, undo, and 100 % again; two clients get answers."""
         deployments = self.studio.deployments
-        revision = deployments.deploy(self.actor, project.id, ALIAS, tuned.id)
+        revision: Revision = deployments.deploy(self.actor, project.id, ALIAS, tuned.id)
         self._finish("deploy")
         for percent in (20, 100):
             deployments.shift(self.actor, revision.id, percent, "sample turn")

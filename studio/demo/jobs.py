@@ -12,10 +12,14 @@ from studio.access.actor import Actor
 from studio.access.keys import ApiKeys
 from studio.capture.filters import LogFilter
 from studio.capture.logs import Logs
+from studio.demo.teammates import answers_of
 from studio.demo.tickets import tickets
 from studio.demo.traffic import Sent, Traffic
 from studio.errors import Unavailable
 from studio.jobs.context import JobContext
+from studio.jobs.queue import Jobs
+from studio.label.catalog import labeling_backend
+from studio.label.tasks import Labeling
 
 REPEATED = 0.03
 """Share of tickets that people send twice: exact duplicates for Curate to find."""
@@ -37,6 +41,19 @@ def sample_traffic(context: JobContext) -> dict[str, Any]:
         return {**asdict(sent), "captured": arrived - before}
     finally:
         keys.revoke(actor, key.id)
+
+
+def sample_labels(context: JobContext) -> dict[str, Any]:
+    """Answer an open labeling task as the sample's teammates, through Argilla's API, from the generator's truth."""
+    backend = labeling_backend(context.settings)
+    labeling = Labeling(context.database, Jobs(context.database), lambda: backend, context.settings)
+    task, people = labeling.get(str(context.spec["task_id"])), [str(name) for name in context.spec["people"]]
+    items, given = labeling.items(task.id), 0
+    for index, person in enumerate(people):
+        context.leave_if_asked()
+        context.report(index / len(people), f"Answering as {person}")
+        given += backend.answer_as(task.backend_ref, person, answers_of(person, items))
+    return {"answers": given, "source": "the generator's truth, through Argilla's API"}
 
 
 async def _send(context: JobContext, traffic: Traffic, calls: int) -> Sent:

@@ -15,7 +15,7 @@ import json
 import random
 import time
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 import uvicorn
@@ -60,7 +60,6 @@ def answer(text: str) -> str:
 
 
 def _err(triage: Triage, source: random.Random) -> Triage:
-    wrong = dict(triage)
     field = source.choice(["category", "priority", "priority", "sentiment", "sentiment", "needs_human"])
     choices: dict[str, list[Any]] = {
         "category": list(CATEGORIES),
@@ -68,8 +67,9 @@ def _err(triage: Triage, source: random.Random) -> Triage:
         "sentiment": sorted(set(MOODS.values())),
         "needs_human": [True, False],
     }
+    wrong = cast(dict[str, Any], {**triage})
     wrong[field] = source.choice([value for value in choices[field] if value != wrong[field]])
-    return Triage(**wrong)  # type: ignore[typeddict-item]
+    return cast(Triage, wrong)
 
 
 def build_app(delay_s: float) -> Starlette:
