@@ -111,6 +111,14 @@ class People:
             record(session, actor, "made a sign-in link for", person.username)
             return _new_link(session, person)
 
+    def link_for(self, actor: Actor, username: str) -> str:
+        """`link` by username, for the operator's command line."""
+        with self.database.read() as session:
+            person = PersonRepository(session).named(username)
+        if person is None:
+            raise NotFound(f"There is nobody named {username}.")
+        return self.link(actor, person.id)
+
     # --- what they may do ------------------------------------------------------------------------------------------
 
     def set_role(self, actor: Actor, person_id: str, role: Role | str) -> Person:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import gc
 import logging
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,6 +22,8 @@ from starlette.routing import Route
 
 from storage.types import new_id, now
 from studio.bootstrap import Studio
+from studio.errors import StudioError
+from studio.ports import holder, is_free
 from studio.settings import Settings
 from studio.ui.gate import AuthGate
 from studio.ui.sign_in import SignInPages
@@ -128,13 +128,9 @@ def tell_of_failure(error: Exception) -> bool:
 
 def refuse_taken_port(host: str, port: int) -> None:
     """Leave with a sentence when another program listens on the port."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            why = "is taken by another program" if error.errno == errno.EADDRINUSE else f"cannot be used ({error})"
-            sys.exit(f"{host}:{port} {why}. Stop it, or choose another port with STUDIO_WEB_PORT.")
+    if not is_free(host, port):
+        by = holder(port) or "another program"
+        sys.exit(f"{host}:{port} is taken by {by}. Stop it, or choose another port with STUDIO_WEB_PORT.")
 
 
 def main() -> None:
@@ -143,7 +139,11 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     refuse_taken_port(settings.host, settings.web_port)
-    build_app(settings).run(config={"server.port": settings.web_port, "server.address": settings.host})
+    try:
+        app = build_app(settings)
+    except StudioError as error:
+        sys.exit(error.message)
+    app.run(config={"server.port": settings.web_port, "server.address": settings.host})
 
 
 if __name__ == "__main__":

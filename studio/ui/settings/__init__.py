@@ -1,0 +1,1 @@
+"""The tabs of the Settings page, one file each."""

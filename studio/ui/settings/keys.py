@@ -1,0 +1,56 @@
+"""Settings, API keys: what programs show to the gateway."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from storage.tables import ApiKey, Project
+from studio.ui.components import empty_state, status_badge
+from studio.ui.formats import ago, plain
+from studio.ui.settings.secret import show_once
+from studio.ui.state import current_actor, current_studio, reported_errors
+
+
+def keys_tab(project: Project) -> None:
+    """The project's keys; a new one is shown once."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.caption(f"Programs show a key to the gateway to be recorded in {plain(project.name)}.", width="content")
+        if st.button("Create key", icon=":material/key:", type="primary", key="create_key"):
+            key_dialog(project)
+    keys = current_studio().keys.all(project.id)
+    if not keys:
+        empty_state("key", "No key yet", "Create one and set it as api_key in your OpenAI client.", key="no_keys")
+    for key in keys:
+        _key_row(key)
+
+
+def _key_row(key: ApiKey) -> None:
+    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small", key=f"k_{key.id}"):
+        st.markdown(f":material/key: **{plain(key.name)}**", width=260)
+        st.markdown(f":gray[`{key.prefix}…`  created {ago(key.created_at)}, used {ago(key.last_used_at)}]")
+        if key.revoked_at:
+            status_badge("revoked")
+        elif st.button("Revoke", key=f"revoke_{key.id}", type="tertiary", icon=":material/block:"):
+            revoke_dialog(key)
+
+
+@st.dialog("Create an API key", icon=":material/key:")
+def key_dialog(project: Project) -> None:
+    """Names the key and shows it once."""
+    with st.form("key_form", border=False):
+        name = st.text_input("Name", placeholder="The program that uses it, for example checkout-service")
+        if not st.form_submit_button("Create key", type="primary"):
+            return
+    with reported_errors():
+        key, secret = current_studio().keys.create(current_actor(), project.id, name)
+        show_once(f"API key {plain(key.name)}", secret)
+
+
+@st.dialog("Revoke this key?", icon=":material/block:")
+def revoke_dialog(key: ApiKey) -> None:
+    """Asks once more, because programs with the key stop at once."""
+    st.markdown(f"Programs that use **{plain(key.name)}** are refused from now on.")
+    if st.button("Revoke key", type="primary", key="revoke_now"):
+        with reported_errors():
+            current_studio().keys.revoke(current_actor(), key.id)
+            st.rerun()
