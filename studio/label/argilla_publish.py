@@ -48,7 +48,7 @@ class Publisher:
         """Add the items, a batch per request, telling how many are sent so far."""
         sent = 0
         with _mapped_errors(self.url):
-            dataset = self.client.datasets(id=ref)
+            dataset = self.client.datasets(id=ref).get()
         for batch in _batches(items):
             with _mapped_errors(self.url):
                 dataset.records.log([self._record(item) for item in batch], batch_size=BATCH)
