@@ -105,7 +105,7 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     share, spread = successes / n, Z * Z / n
     centre = (share + spread / 2) / (1 + spread)
     half = Z * math.sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return (max(0.0, centre - half) if successes else 0.0), (min(1.0, centre + half) if successes < n else 1.0)
 
 
 def newcombe(first: tuple[int, int], second: tuple[int, int]) -> tuple[float, float, float]:

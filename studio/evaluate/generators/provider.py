@@ -58,33 +58,33 @@ class ProviderGenerator:
         self.client.close()
 
     def _answer(self, prompt: Prompt) -> Answer:
+        reply: httpx.Response | None = None
         for attempt in range(1, ATTEMPTS + 1):
-            started = time.perf_counter()
-            reply = self._post(prompt, attempt)
+            started, extra = time.perf_counter(), self.extra
+            reply = self._post(prompt, extra, attempt)
             if reply is None:
                 continue
             if reply.status_code == 200:
                 return self._read(reply, (time.perf_counter() - started) * 1000)
-            self._refuse(reply)
-            if reply.status_code not in RETRIED and not self._without_temperature(reply):
-                return Answer(error=_first_line(reply))
-            if attempt < ATTEMPTS and reply.status_code in RETRIED:
+            self._raise_if_refused(reply)
+            if self._dislikes_temperature(reply, extra):
+                continue
+            if reply.status_code not in RETRIED:
+                break
+            if attempt < ATTEMPTS:
                 time.sleep(self._wait(attempt, reply.headers.get("retry-after", "")))
         return Answer(error=_first_line(reply) if reply is not None else "The provider did not answer in time.")
 
-    def _post(self, prompt: Prompt, attempt: int) -> httpx.Response | None:
+    def _post(self, prompt: Prompt, extra: dict[str, Any], attempt: int) -> httpx.Response | None:
         tools = {"tools": prompt.tools} if prompt.tools else {}
-        body = {"model": self.model, "messages": prompt.messages, **tools, **self.extra}
         try:
-            return self.client.post(self.url, json=body)
+            return self.client.post(self.url, json={"model": self.model, "messages": prompt.messages, **tools, **extra})
         except (httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout):
             return None
         except httpx.HTTPError as error:
             if attempt == ATTEMPTS:
-                message = (
-                    f"{self.name} does not answer ({type(error).__name__}). Start it or check its address, then retry."
-                )
-                raise Unavailable(message) from error
+                what = f"{self.name} does not answer ({type(error).__name__})"
+                raise Unavailable(f"{what}. Start it or correct its address under Settings, then retry.") from error
             time.sleep(self._wait(attempt))
             return None
 
@@ -98,14 +98,14 @@ class ProviderGenerator:
         cost = (prompt * self.price.get("prompt", 0.0) + completion * self.price.get("completion", 0.0)) / MILLION
         return Answer(output_of(message), None, latency_ms, prompt, completion, cost)
 
-    def _refuse(self, reply: httpx.Response) -> None:
+    def _raise_if_refused(self, reply: httpx.Response) -> None:
         why = REFUSED.get(reply.status_code)
         if why:
             raise Unavailable(f"{self.name} {why} (HTTP {reply.status_code}). Correct it under Settings, Providers.")
 
-    def _without_temperature(self, reply: httpx.Response) -> bool:
-        """Some models accept no temperature: ask again without one."""
-        if "temperature" not in self.extra or "temperature" not in reply.text.lower():
+    def _dislikes_temperature(self, reply: httpx.Response, sent: dict[str, Any]) -> bool:
+        """Some models accept no temperature: ask this and all later questions without one."""
+        if "temperature" not in sent or reply.status_code in RETRIED or "temperature" not in reply.text.lower():
             return False
         self.extra = {}
         return True
