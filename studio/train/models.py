@@ -71,13 +71,10 @@ class Models:
 
     def register_hub_base(self, actor: Actor, project_id: str, hub_id: str) -> Model:
         """Register a base from the Hub menu, or return it when the project has it already."""
-        chosen = on_menu(hub_id)
-        found = self.find(project_id, chosen.name)
-        if found is not None:
-            return found
-        facts = {"licence": chosen.licence, "note": chosen.note, "config": chosen.config}
-        size = chosen.shape.parameters
-        return self.register_base(actor, project_id, chosen.name, hub_id=hub_id, parameters=size, facts=facts)
+        base = hub_base(project_id, hub_id)
+        with self.database.write() as session:
+            permit(session, actor, Role.EDITOR)
+            return ModelRepository(session).find_one(project_id=project_id, name=base.name) or add_model(session, base)
 
 
 def add_model(session: Session, model: Model) -> Model:
@@ -89,6 +86,14 @@ def add_model(session: Session, model: Model) -> Model:
     if model.name in models.names(model.project_id):
         raise Conflict(f"There is already a model named “{model.name}” in this project. Choose another name.")
     return models.add(model)
+
+
+def hub_base(project_id: str, hub_id: str) -> Model:
+    """A base on the Hub menu as a model that is not saved yet. Raises InvalidInput when it is not on the menu."""
+    chosen = on_menu(hub_id)
+    facts = {"licence": chosen.licence, "note": chosen.note, "config": chosen.config}
+    size = chosen.shape.parameters
+    return Model(project_id=project_id, name=chosen.name, kind="base", hub_id=hub_id, parameters=size, facts=facts)
 
 
 def existing_model(session: Session, model_id: str) -> Model:

@@ -24,8 +24,13 @@ STUDIO_DEFAULTS: dict[str, Any] = {"patience": 4, "samples": 5}
 
 def write(folder: Path, recipe: dict[str, Any], studio: dict[str, Any] | None = None) -> None:
     """Write recipe.yaml and studio.json into the run's folder."""
-    write_atomically(folder / RECIPE, yaml.safe_dump(recipe, sort_keys=False).encode())
+    write_atomically(folder / RECIPE, as_yaml(recipe).encode())
     write_atomically(folder / STUDIO, json.dumps(STUDIO_DEFAULTS | (studio or {}), indent=1).encode())
+
+
+def as_yaml(recipe: dict[str, Any]) -> str:
+    """The recipe as TRL reads it, in the order it was made."""
+    return yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
 
 
 def read_studio(folder: Path) -> dict[str, Any]:

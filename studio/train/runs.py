@@ -10,6 +10,7 @@ from typing import Any
 
 from storage.artifacts import Artifacts
 from storage.database import Database
+from storage.repositories.datasets import VersionRepository
 from storage.repositories.models import ModelRepository
 from storage.repositories.training import TrainingRunRepository
 from storage.tables import Dataset, DatasetVersion, Job, Model, TrainingRun
@@ -24,7 +25,7 @@ from studio.train.advise import Plan, Situation, make_plan
 from studio.train.events import tail
 from studio.train.lengths import measure
 from studio.train.machine import Machine, this_machine
-from studio.train.models import existing_model
+from studio.train.models import existing_model, hub_base
 from studio.train.preflight import Finding, examine
 from studio.train.weights import shape_of, template_of, tokenizer_of
 
@@ -55,6 +56,20 @@ class Training:
         """Advise on a run: every value with its reason, and what it will take on this machine."""
         version, _dataset, base = self._parts(version_id, base_model_id)
         return self._plan(read_version(self.artifacts, version.digest), base, preset, method, overrides)
+
+    def plan_hub(
+        self,
+        project_id: str,
+        version_id: str,
+        hub_id: str,
+        preset: str = "balanced",
+        overrides: dict[str, Any] | None = None,
+    ) -> tuple[Plan, list[Finding]]:
+        """Plan and findings for a base on the Hub menu that the project has not registered yet."""
+        version, _dataset = self._source(version_id)
+        rows, base = read_version(self.artifacts, version.digest), hub_base(project_id, hub_id)
+        plan = self._plan(rows, base, preset, "sft", overrides)
+        return plan, self._examined(rows, base, plan)
 
     def preflight(
         self, version_id: str, base_model_id: str, preset: str = "balanced", overrides: dict[str, Any] | None = None
@@ -103,6 +118,15 @@ class Training:
         with self.database.read() as session:
             return ModelRepository(session).made_by(run_id)
 
+    def versions(self, project_id: str) -> list[tuple[DatasetVersion, Dataset]]:
+        """Every frozen version of the project with its dataset, newest first: what can be learned from."""
+        with self.database.read() as session:
+            return VersionRepository(session).of_project(project_id)
+
+    def recipe_text(self, run: TrainingRun) -> str:
+        """The run's recipe as the YAML file that TRL reads."""
+        return recipe.as_yaml(run.recipe)
+
     def events(self, run: TrainingRun, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
         """The run's live events after byte `offset`, and the offset to ask from next time."""
         return tail(RunFolder.of(self.settings.runs, str(run.job_id)).work / recipe.EVENTS, offset)
@@ -127,13 +151,17 @@ class Training:
 
     def _parts(self, version_id: str, base_model_id: str) -> tuple[DatasetVersion, Dataset, Model]:
         with self.database.read() as session:
-            found = TrainingRunRepository(session).source(version_id)
-            if found is None:
-                raise NotFound("This dataset version no longer exists. Freeze one on Curate.")
             base = existing_model(session, base_model_id)
         if base.kind == "provider":
             raise InvalidInput(f"“{base.name}” answers from a provider; its weights cannot be trained. Choose a base.")
-        return (*found, base)
+        return (*self._source(version_id), base)
+
+    def _source(self, version_id: str) -> tuple[DatasetVersion, Dataset]:
+        with self.database.read() as session:
+            found = TrainingRunRepository(session).source(version_id)
+        if found is None:
+            raise NotFound("This dataset version no longer exists. Freeze one on Curate.")
+        return found
 
     def _plan(self, rows: VersionData, base: Model, preset: str, method: str, overrides: dict[str, Any] | None) -> Plan:
         chosen = data.split(rows)
