@@ -35,7 +35,7 @@ def check_all(studio: Studio) -> list[Check]:
     """Every check, asked at the same time."""
     settings = studio.settings
     checks: list[Callable[[], Check]] = [
-        lambda: _answers("Gateway", f"{settings.gateway_url}/health", "studio gateway"),
+        lambda: _answers("Gateway", f"{settings.gateway_url}/health", "Start it with `studio up` or `studio gateway`."),
         lambda: _worker(studio),
         lambda: _argilla(settings),
         lambda: _sample(settings),
@@ -46,11 +46,11 @@ def check_all(studio: Studio) -> list[Check]:
         return [done.result() for done in [pool.submit(check) for check in checks]]
 
 
-def _answers(name: str, url: str, command: str) -> Check:
+def _answers(name: str, url: str, fix: str = "Start it with `studio up`.") -> Check:
     try:
         answer = httpx.get(url, timeout=TIMEOUT_S)
     except httpx.HTTPError:
-        return Check(name, "down", f"{url} does not answer.", f"Start it with `studio up`, or alone with `{command}`.")
+        return Check(name, "down", f"{url} does not answer.", fix)
     if answer.is_success:
         return Check(name, "up", f"{url} answers in {answer.elapsed.total_seconds() * 1000:.0f} ms.")
     return Check(name, "degraded", f"{url} answers HTTP {answer.status_code}.", "Its log says why.")
@@ -58,13 +58,13 @@ def _answers(name: str, url: str, command: str) -> Check:
 
 def _argilla(settings: Settings) -> Check:
     url = settings.argilla_url or f"http://127.0.0.1:{settings.argilla_port}"
-    return _answers("Argilla", f"{url.rstrip('/')}/api/v1/version", "studio up")
+    return _answers("Argilla", f"{url.rstrip('/')}/api/v1/version")
 
 
 def _sample(settings: Settings) -> Check:
     if not settings.sample_port:
         return Check("Sample model", "off", "Turned off with STUDIO_SAMPLE_PORT=0.")
-    return _answers("Sample model", f"{settings.sample_url}/health", "studio up")
+    return _answers("Sample model", f"{settings.sample_url}/health")
 
 
 def _worker(studio: Studio) -> Check:

@@ -9,18 +9,28 @@ import streamlit as st
 from storage.tables import Job, Project
 from storage.types import now
 from studio.access.actor import Role
-from studio.capture.filters import LogFilter
 from studio.ui.components import job_panel, status_badge
-from studio.ui.formats import ago, milliseconds, money, percent, plain, short_number
+from studio.ui.figures import minus, week_figures
+from studio.ui.formats import ago, plain
 from studio.ui.loop import Step
 from studio.ui.navigation import page_named
 from studio.ui.settings.projects import project_dialog
 from studio.ui.state import current_actor, current_studio, open_project, reported_errors
 
 WEEK = timedelta(days=7)
+THE_LOOP = {
+    "capture": "Every call, with one line changed",
+    "curate": "Good ones in, duplicates out",
+    "label": "People correct a sample",
+    "train": "A small model learns them",
+    "evaluate": "Is it better, and how surely?",
+    "deploy": "Behind the same name, with undo",
+    "improve": "Feedback starts the next turn",
+}
 STATE_MARKS = {
     "done": ":green[:material/check_circle:]",
     "next": ":primary[:material/play_circle:]",
+    "busy": ":blue[:material/progress_activity:]",
     "later": ":gray[:material/circle:]",
 }
 
@@ -30,9 +40,7 @@ def first_steps() -> None:
     makes = current_actor().can(Role.EDITOR)
     with st.container(border=True, key="hero", gap="small"):
         st.markdown("### Turn your own LLM traffic into a smaller, cheaper, better model")
-        st.markdown(
-            ":gray[Capture calls, keep the good ones, correct some, train, compare, deploy. Repeat.]"
-        )
+        st.markdown(":gray[Capture calls, keep the good ones, correct some, train, compare, deploy. Repeat.]")
         with st.container(horizontal=True, gap="small"):
             if st.button("Load the sample project", type="primary", icon=":material/science:", disabled=not makes):
                 load_sample()
@@ -42,6 +50,12 @@ def first_steps() -> None:
             "The sample makes 2,100 support tickets and answers them with a noisy model through the gateway. "
             "Everything runs on this machine; nothing leaves it."
         )
+    with st.grid(7, min_column_width=128, gap="small"):
+        for number, (name, what) in enumerate(THE_LOOP.items(), 1):
+            with st.container(border=True, height="stretch", gap="xsmall"):
+                st.markdown(f":primary[:material/{page_named(name).icon}:] :gray[{number}]")
+                st.markdown(f"**{name.capitalize()}**")
+                st.caption(what)
 
 
 def load_sample() -> None:
@@ -77,24 +91,20 @@ def _wait_for_calls(project_id: str) -> None:
 def figures(project: Project) -> None:
     """Calls, errors, latency and spend of the last seven days, against the seven before."""
     logs, since = current_studio().logs, (now() - WEEK).replace(minute=0, second=0, microsecond=0)
-    totals = logs.totals(project.id, since)
-    volume = logs.volume(LogFilter(project.id, since=since))
-    days = sorted({point.at for point in volume})
-    calls = [sum(point.calls for point in volume if point.at == day) for day in days]
-    spend = [sum(point.cost_usd for point in volume if point.at == day) for day in days]
-    errors = [sum(point.calls for point in volume if point.at == day and point.status != "ok") for day in days]
-    rate = percent(totals.errors / totals.calls) if totals.calls else "–"
-    latency = milliseconds(totals.mean_latency_ms) if totals.calls else "–"
+    week = logs.totals(project.id, since)
+    before = minus(logs.totals(project.id, since - WEEK), week)
     with st.grid(4, min_column_width=180, gap="small"):
-        _figure("Calls", short_number(totals.calls), calls, "Recorded in the last seven days")
-        _figure("Errors", rate, errors, "Share of calls that did not end well, last seven days")
-        _figure("Mean latency", latency, [], "From request to the answer's last byte, last seven days")
-        _figure("Spend", money(totals.cost_usd), spend, "At the providers' prices you entered, last seven days")
-
-
-def _figure(label: str, value: str, trend: list[float] | list[int], help: str) -> None:
-    chart = trend if len(trend) > 2 else None
-    st.metric(label, value, help=help, chart_data=chart, chart_type="area", border=True, height="stretch")
+        for figure in week_figures(week, before):
+            st.metric(
+                figure.label,
+                figure.value,
+                figure.change,
+                delta_color=figure.color,
+                delta_description="vs week before" if figure.change is not None else None,
+                help=figure.help,
+                border=True,
+                height="stretch",
+            )
 
 
 def next_best_step(step: Step) -> None:
@@ -115,12 +125,10 @@ def the_loop(steps: list[Step]) -> None:
     with st.grid(7, min_column_width=128, gap="small"):
         for number, step in enumerate(steps, 1):
             with st.container(border=True, height="stretch", gap="xsmall", key=f"step_{step.page}"):
-                st.markdown(f"{STATE_MARKS[step.state]} :gray[{number}]")
+                st.markdown(f"{STATE_MARKS['busy' if step.busy else step.state]} :gray[{number}]")
                 entry = page_named(step.page)
-                if entry.path.is_file():
-                    st.page_link(entry.path, label=f"**{entry.title}**")
-                else:
-                    st.markdown(f"**{entry.title}**")
+                if st.button(f"**{entry.title}**", key=f"open_{step.page}", type="tertiary", help=entry.help):
+                    st.switch_page(entry.path)
                 st.caption(step.fact)
 
 
@@ -130,7 +138,7 @@ def activity(project: Project) -> None:
     running = [job for job in jobs if job.finished_at is None]
     for job in running:
         job_panel(job.id, key=f"home_{job.id}")
-    ended = [job for job in jobs if job.finished_at is not None][:6]
+    ended = sorted((job for job in jobs if job.finished_at), key=lambda job: job.finished_at or now(), reverse=True)
     if ended:
         with st.container(border=True, gap="small", key="activity"):
             st.markdown("##### Recent activity")

@@ -8,9 +8,25 @@ from typing import Literal
 
 from storage.tables import Project
 from studio.bootstrap import Studio
+from studio.capture.filters import LogFilter
 from studio.ui.formats import short_number
 
 State = Literal["done", "next", "later"]
+PAGE_OF_JOB = {
+    "sample_traffic": "capture",
+    "import": "capture",
+    "add_logs": "curate",
+    "freeze": "curate",
+    "publish": "label",
+    "collect": "label",
+    "sample_labels": "label",
+    "build_base": "train",
+    "train": "train",
+    "evaluate": "evaluate",
+    "deploy": "deploy",
+    "next_turn": "improve",
+}
+"""The step a job works on, by its kind."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +49,9 @@ class LoopFacts:
     tuned_share: int = 0
     """Percent of an alias' traffic that a tuned model answers."""
     judged: int = 0
-    """Calls answered by a tuned model that somebody gave feedback on."""
+    """Calls with feedback on them."""
+    busy: frozenset[str] = frozenset()
+    """Steps that a job works on now."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +64,7 @@ class Step:
     title: str
     why: str
     button: str
+    busy: bool = False
 
 
 _ADVICE = {
@@ -110,12 +129,15 @@ def read_facts(studio: Studio, project: Project) -> LoopFacts:
         finished_evaluations=sum(evaluation.finished_at is not None for evaluation in evaluations),
         revisions=sum(len(studio.deployments.revisions(deployment.id)) for deployment in deployments),
         tuned_share=max((_share(studio, deployment.id, tuned) for deployment in deployments), default=0),
+        judged=studio.logs.count(LogFilter(project.id, ratings=("up", "down"))).n,
+        busy=frozenset(PAGE_OF_JOB.get(job.kind, "") for job in studio.jobs.active(project.id)),
     )
 
 
 def _share(studio: Studio, deployment_id: str, tuned: Collection[str]) -> int:
     """How much of the alias' traffic tuned models answer, in percent."""
-    routes = studio.deployments.current(deployment_id).routes
+    release = studio.deployments.current(deployment_id)
+    routes = release.routes if release else []
     return sum(int(route["weight"]) for route in routes if route["model_id"] in tuned)
 
 
@@ -134,16 +156,18 @@ def loop_steps(facts: LoopFacts) -> list[Step]:
     furthest = max((index for index, page in enumerate(pages) if done[page]), default=-1)
     following = pages[furthest + 1]
     said = _facts_said(facts)
-    return [_step(page, _state(page, done[page], following), said[page]) for page in pages]
+    return [_step(page, _state(page, done[page], following), said[page], page in facts.busy) for page in pages]
 
 
 def _state(page: str, done: bool, following: str) -> State:
     return "next" if page == following else "done" if done else "later"
 
 
-def _step(page: str, state: State, fact: str) -> Step:
+def _step(page: str, state: State, fact: str, busy: bool) -> Step:
     title, why, button = _ADVICE[page]
-    return Step(page, state, fact, title, why, button)
+    if busy:
+        why, button = "It is running; you can leave, it goes on.", "See progress"
+    return Step(page, state, fact, title, why, button, busy)
 
 
 def _facts_said(facts: LoopFacts) -> dict[str, str]:

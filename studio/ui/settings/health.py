@@ -5,7 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from studio.ui.components import status_badge
-from studio.ui.formats import plain
 from studio.ui.health import Check, check_all
 from studio.ui.state import current_studio
 
@@ -23,4 +22,7 @@ def _row(check: Check) -> None:
         st.markdown(f"**{check.name}**", width=160)
         with st.container(width=110):
             status_badge(check.status)
-        st.markdown(f":gray[{plain(check.detail)}] {check.fix}", width="stretch")
+        with st.container(gap=None, width="stretch"):
+            st.text(check.detail)
+            if check.fix:
+                st.caption(check.fix)
