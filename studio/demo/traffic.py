@@ -97,15 +97,15 @@ class Traffic:
             self.sent.with_tools += 1
             tags["feature"] = "triage-tools"
             tools: Any = [TOOL]
-            answer = await raw.create(model=self.alias, messages=messages, tools=tools, metadata=tags)
+            answer = await raw.create(model=self.alias, messages=messages, tools=tools, metadata=tags, temperature=0)
             answer.parse()
             return answer.headers.get("x-whetstone-log-id", ""), ""
         if style < WITH_TOOLS + STREAMED:
             self.sent.streamed += 1
-            streamed = await raw.create(model=self.alias, messages=messages, stream=True, metadata=tags)
+            streamed = await raw.create(model=self.alias, messages=messages, stream=True, metadata=tags, temperature=0)
             pieces = [chunk.choices[0].delta.content or "" async for chunk in streamed.parse() if chunk.choices]
             return streamed.headers.get("x-whetstone-log-id", ""), "".join(pieces)
-        plain = await raw.create(model=self.alias, messages=messages, metadata=tags)
+        plain = await raw.create(model=self.alias, messages=messages, metadata=tags, temperature=0)
         return plain.headers.get("x-whetstone-log-id", ""), plain.parse().choices[0].message.content or ""
 
     async def _judge(self, web: httpx.AsyncClient, uid: str, ticket: Ticket, reply: str, luck: float) -> None:
