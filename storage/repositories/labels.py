@@ -125,6 +125,12 @@ class ResolutionRepository(Repository[Resolution]):
         query = query.where(Resolution.task_id == task_id) if task_id else query
         return list(self.session.exec(query.order_by(col(Resolution.item_id))))
 
+    def count_disputed(self, project_id: str) -> int:
+        """How many resolutions of the project wait for a decision."""
+        query = select(func.count()).select_from(Resolution).join(Example, col(Example.id) == Resolution.example_id)
+        query = query.join(Dataset, col(Dataset.id) == col(Example.dataset_id))
+        return self.session.exec(query.where(Dataset.project_id == project_id, Resolution.verdict == "disputed")).one()
+
     def verdicts(self, task_id: str) -> dict[str, int]:
         """How many items per verdict."""
         query: Any = select(Resolution.verdict, func.count()).where(Resolution.task_id == task_id)

@@ -186,6 +186,11 @@ class Labeling:
         with self.database.read() as session:
             return resolving.disputes(session, project_id, task_id)
 
+    def undecided(self, project_id: str) -> int:
+        """How many disputes wait for a decision."""
+        with self.database.read() as session:
+            return Resolutions(session).count_disputed(project_id)
+
     def decide(self, actor: Actor, item_id: str, output: str) -> Resolution:
         """Review's word on an item: this output is right."""
         with self.database.write() as session:

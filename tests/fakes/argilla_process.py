@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -66,9 +67,11 @@ class ArgillaProcess:
 
 @cache
 def running_argilla() -> ArgillaProcess:
-    server = ArgillaProcess(Path(tempfile.mkdtemp(prefix="argilla-test-")) / "argilla").start()
-    atexit.register(server.kill)
-    return server
+    folder = Path(tempfile.mkdtemp(prefix="argilla-test-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    server = ArgillaProcess(folder / "argilla")
+    atexit.register(server.kill)  # runs before the folder goes
+    return server.start()
 
 
 def _free_port() -> int:
