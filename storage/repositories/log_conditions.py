@@ -77,14 +77,19 @@ def entry_conditions(criteria: Criteria, sqlite: bool) -> list[ColumnElement[boo
         found.append(col(LogEntry.source) == criteria.source)
     found += [col(LogEntry.tags)[name].as_string() == value for name, value in criteria.tags]
     found += _between(col(LogEntry.created_at), criteria.since, criteria.until)
-    if criteria.text.strip():
+    if has_words(criteria):
         found += _matches_sqlite(criteria.text) if sqlite else _matches_postgres(criteria.text)
     return found
 
 
 def order_column(criteria: Criteria, sqlite: bool) -> Any:
     """The id to page by: the search index's own where there is a search, so that it stops after a page."""
-    return SEARCH.c.rowid if sqlite and criteria.text.strip() else col(LogEntry.id)
+    return SEARCH.c.rowid if sqlite and has_words(criteria) else col(LogEntry.id)
+
+
+def has_words(criteria: Criteria) -> bool:
+    """Whether there is something to search for; quotation marks alone are nothing."""
+    return bool(criteria.text.strip(' "\t\n'))
 
 
 def hour_conditions(criteria: Criteria) -> list[ColumnElement[bool]]:
