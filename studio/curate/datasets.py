@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
 from itertools import islice
 
 from sqlmodel import Session
@@ -18,7 +20,9 @@ from studio.capture.filters import LogFilter
 from studio.capture.logs import Logs
 from studio.curate import freeze as freezing
 from studio.curate.examples import set_answer
+from studio.curate.exporters import exporter
 from studio.curate.intake import Added, take_in
+from studio.curate.snapshot import read_split
 from studio.errors import Conflict, InvalidInput, NotFound
 from studio.jobs.queue import Jobs
 
@@ -201,6 +205,14 @@ class Datasets:
             if version is None:
                 raise NotFound("There is no such dataset version. Choose one on the Curate page.")
             return version
+
+    def export(self, version_id: str, format_name: str = "openai", split: str = "train") -> tuple[str, bytes]:
+        """One split of a version in another tool's format: file name and content."""
+        version = self.version(version_id)
+        dataset, writer, target = self.get(version.dataset_id), exporter(format_name), BytesIO()
+        writer.write(read_split(self.artifacts, version.digest, split), target)
+        name = re.sub(r"[^\w.-]+", "-", dataset.name).strip("-") or "dataset"
+        return f"{name}-v{version.number}-{split}{writer.suffix}", target.getvalue()
 
     def _mark(self, actor: Actor, example_ids: Sequence[str], reason: str | None) -> int:
         with self.database.write() as session:

@@ -146,3 +146,10 @@ def test_openai_lines_end_with_the_answer_and_carry_the_tools() -> None:
 def test_an_unknown_export_format_names_those_there_are() -> None:
     with pytest.raises(NotFound, match="openai"):
         exporter("word")
+
+
+def test_a_version_is_exported_under_a_safe_name(filled: Dataset, datasets: Datasets, operator: Actor) -> None:
+    version = datasets.freeze_now(operator, filled.id)
+    name, content = datasets.export(version.id, "openai", "golden")
+    assert name == "tickets-v1-golden.openai.jsonl"
+    assert len(content.splitlines()) == version.golden_rows
