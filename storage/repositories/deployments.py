@@ -10,6 +10,8 @@ from sqlmodel import col, select
 from storage.repositories.base import Repository
 from storage.tables import Deployment, DeploymentEvent, Model, Provider, Release, Revision
 
+ENDED_STATES = ("stopped", "failed")
+
 
 class DeploymentRepository(Repository[Deployment]):
     """Aliases, and everything the routing table reads."""
@@ -63,10 +65,16 @@ class RevisionRepository(Repository[Revision]):
         return (self.session.exec(query).one() or 0) + 1
 
     def to_reconcile(self) -> list[Revision]:
-        """Revisions that should run, and those that still hold a server though they should not."""
-        wanted = (col(Revision.desired) == "running") & col(Revision.state).in_(("ready", "restarting"))
-        unwanted = (col(Revision.desired) == "stopped") & (col(Revision.state) != "stopped")
+        """Revisions whose server should run, and those that still hold one though it should not."""
+        wanted = (col(Revision.desired) == "running") & col(Revision.state).not_in(ENDED_STATES)
+        unwanted = (col(Revision.desired) == "stopped") & (
+            (col(Revision.handle) != "") | col(Revision.state).not_in(ENDED_STATES)
+        )
         return list(self.session.exec(select(Revision).where(wanted | unwanted)))
+
+    def with_server(self) -> list[Revision]:
+        """Revisions that hold a server."""
+        return list(self.session.exec(select(Revision).where(col(Revision.handle) != "")))
 
 
 class ReleaseRepository(Repository[Release]):

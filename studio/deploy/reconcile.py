@@ -1,0 +1,212 @@
+"""Reconcile: make the servers that run be the ones that should, a small step at each call.
+
+Only the worker launches servers: a job's process takes its descendants with it when it ends. The deploy job asks by
+setting a revision to `launching` and waits. Nothing is remembered between calls but what the database and the
+processes say, so a new worker goes on where the last one left.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session
+
+from storage.artifacts import Artifacts
+from storage.database import Database
+from storage.repositories.deployments import EventRepository, RevisionRepository
+from storage.tables import DeploymentEvent, Job, Model, Revision
+from storage.types import now
+from studio.access.secrets import SecretBox
+from studio.deploy.client import ServerClient
+from studio.deploy.export import export
+from studio.deploy.targets.catalog import serving_target
+from studio.deploy.targets.port import Launch, Running
+from studio.errors import StudioError
+from studio.settings import Settings
+
+GRACE = timedelta(seconds=35)
+LONGEST_BACK_OFF = timedelta(seconds=60)
+FORGIVEN_AFTER = timedelta(minutes=10)
+LAUNCH_ATTEMPTS = 3
+UNSERVED_STATES = ("created", "exporting")
+JOB_STATES = (*UNSERVED_STATES, "launching", "gating")
+
+
+def reconcile(database: Database, settings: Settings, artifacts: Artifacts) -> None:
+    """One pass over every revision that should run or should stop."""
+    with database.read() as session:
+        found = RevisionRepository(session).to_reconcile()
+    errors = [error for revision in found if (error := _step(database, settings, artifacts, revision))]
+    if errors:
+        raise errors[0]
+
+
+def _step(database: Database, settings: Settings, artifacts: Artifacts, revision: Revision) -> StudioError | None:
+    """One revision's step; its error must not keep the others from theirs."""
+    try:
+        Reconciler(database, settings, artifacts, revision).step()
+    except StudioError as error:
+        return error
+    return None
+
+
+def stop_servers(database: Database, settings: Settings, artifacts: Artifacts) -> None:
+    """Ask every server on this host to leave, at a clean end of the studio; the next start brings them back."""
+    with database.read() as session:
+        found = RevisionRepository(session).with_server()
+    for revision in found:
+        Reconciler(database, settings, artifacts, revision).suspend()
+
+
+def client_for(settings: Settings, revision: Revision) -> ServerClient:
+    """Questions to this revision's server, with its key."""
+    sealed = str(revision.spec.get("encrypted_key", ""))
+    key = SecretBox(settings.secrets).decrypt(sealed) if sealed else ""
+    return ServerClient(revision.endpoint, str(revision.spec.get("served_name", "")), key, revision.dialect)
+
+
+def server_folder(settings: Settings, revision_id: str) -> Path:
+    """Where a revision's server keeps its key and log."""
+    return settings.root / "servers" / revision_id
+
+
+class Reconciler:
+    """The next step for one revision."""
+
+    def __init__(self, database: Database, settings: Settings, artifacts: Artifacts, revision: Revision) -> None:
+        self.database, self.settings, self.artifacts, self.revision = database, settings, artifacts, revision
+        self.target = serving_target(revision.target)
+        self.folder = server_folder(settings, revision.id)
+
+    def step(self) -> None:
+        """Launch, notice a crash, notice recovery, or stop."""
+        if self.revision.desired == "stopped":
+            self._stop()
+        elif self.revision.state in JOB_STATES and (why := self._job_ended()):
+            self._change("failed", state="failed", desired="stopped", error=why, why=why)
+        elif self.revision.state in UNSERVED_STATES:
+            return
+        elif not self.revision.handle:
+            self._launch()
+        elif not self.target.look(self.revision.handle, self.folder).alive:
+            self._crashed()
+        elif self.revision.state == "restarting":
+            self._recovered()
+
+    def _job_ended(self) -> str:
+        """Why the deploy job will not bring the revision further; empty while it may."""
+        with self.database.read() as session:
+            job = session.get(Job, str(self.revision.spec.get("job_id", "")))
+        if job is None or job.status not in ("failed", "cancelled"):
+            return ""
+        return job.error or f"The deployment was {job.status}."
+
+    def suspend(self) -> None:
+        """Stop the server without calling it a crash; it stays wanted."""
+        self.target.stop(self.revision.handle)
+        again = "restarting" if self.revision.state in ("ready", "gating") else self.revision.state
+        self._change("suspended", state=again, handle="", endpoint="")
+
+    def _launch(self) -> None:
+        if now() < self._not_before():
+            return
+        try:
+            running = self.target.launch(self._launch_request())
+        except (StudioError, OSError) as error:
+            message = error.message if isinstance(error, StudioError) else f"The server could not be started: {error}."
+            self._change("failed", state="failed", error=message, why=message)
+            return
+        self._started(running)
+
+    def _launch_request(self) -> Launch:
+        with self.database.read() as session:
+            model = session.get_one(Model, self.revision.model_id)
+        needs_weights = self.target.needs_weights
+        return Launch(
+            revision_id=self.revision.id,
+            served_name=str(self.revision.spec["served_name"]),
+            model_folder=export(self.artifacts, self.settings, model) if needs_weights else self.folder,
+            folder=self.folder,
+            api_key=client_for(self.settings, self.revision).api_key,
+            parameters=model.parameters,
+            options=self.revision.spec,
+        )
+
+    def _started(self, running: Running) -> None:
+        kept = self._change(
+            "launched", handle=running.handle, endpoint=running.endpoint, dialect=running.dialect, at=running.endpoint
+        )
+        if not kept:  # stopped or deleted meanwhile: nobody will ask for this server
+            self.target.stop(running.handle)
+
+    def _crashed(self) -> None:
+        tail = self.target.look(self.revision.handle, self.folder).log_tail
+        given_up = self.revision.state == "launching" and len(self._crashes()) + 1 >= LAUNCH_ATTEMPTS
+        state = self.revision.state if self.revision.state == "launching" else "restarting"
+        changes: dict[str, Any] = {"state": "failed" if given_up else state, "handle": "", "endpoint": ""}
+        if given_up:
+            changes["error"] = f"The server ended {LAUNCH_ATTEMPTS} times while starting. See the end of its log."
+        self._change("crashed", **changes, log=tail)
+
+    def _recovered(self) -> None:
+        client = client_for(self.settings, self.revision)
+        try:
+            well = client.healthy() and client.name in client.names()
+        except StudioError:
+            well = False  # still loading, or somebody else's server on that port: the next pass looks again
+        if well:
+            self._change("ready again", state="ready")
+
+    def _stop(self) -> None:
+        handle = self.revision.handle
+        if not handle or not self.target.look(handle, self.folder).alive:
+            state = "failed" if self.revision.error else "stopped"
+            self._change("stopped", state=state, handle="", endpoint="")
+        elif self.revision.state != "stopping":
+            self.target.stop(handle)
+            self._change("stopping", state="stopping")
+        elif now() - self.revision.updated_at > GRACE:
+            self.target.stop(handle, now=True)
+
+    def _not_before(self) -> Any:
+        """1, 2, 4 ... 60 s after the last crash; crashes long ago are forgiven."""
+        crashes = self._crashes()
+        if not crashes:
+            return self.revision.created_at
+        wait = min(timedelta(seconds=2 ** (len(crashes) - 1)), LONGEST_BACK_OFF)
+        return crashes[0].at + wait
+
+    def _crashes(self) -> list[DeploymentEvent]:
+        with self.database.read() as session:
+            found = EventRepository(session).of_revision(self.revision.id, "crashed")
+        return [event for event in found if now() - event.at < FORGIVEN_AFTER]
+
+    def _change(self, what: str, **values: Any) -> bool:
+        """Write the change and its event, unless somebody changed what we decided on. Whether it was written."""
+        columns = {name: value for name, value in values.items() if name in CHANGED}
+        detail = {name: value for name, value in values.items() if name not in CHANGED}
+        with self.database.write() as session:
+            row = session.get(Revision, self.revision.id, with_for_update=True)
+            if row is None or (row.desired, row.state, row.handle) != self._seen():
+                return False
+            for name, value in columns.items():
+                setattr(row, name, value)
+            row.updated_at = now()
+            session.add(row)
+            _note(session, row, what, detail)
+            return True
+
+    def _seen(self) -> tuple[str, str, str]:
+        return self.revision.desired, self.revision.state, self.revision.handle
+
+
+CHANGED = ("state", "desired", "handle", "endpoint", "dialect", "error")
+
+
+def _note(session: Session, revision: Revision, what: str, detail: dict[str, Any]) -> None:
+    event = DeploymentEvent(
+        deployment_id=revision.deployment_id, revision_id=revision.id, what=what, detail=detail, who="worker"
+    )
+    EventRepository(session).add(event)
