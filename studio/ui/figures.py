@@ -49,9 +49,7 @@ def week_figures(week: Totals, before: Totals) -> list[Figure]:
         Figure("Calls", short_number(week.calls), grown(week.calls, before.calls), "off", "Last seven days"),
         Figure("Errors", errors, points, "inverse", "Share of calls that did not end well, last seven days"),
         Figure("Mean latency", latency, slower, "inverse", "From the request to the answer's end, last seven days"),
-        Figure(
-            "Spend", money(week.cost_usd), grown(week.cost_usd, before.cost_usd), "off", "At the prices you entered"
-        ),
+        Figure("Spend", money(week.cost_usd), spent, "off", "At the prices you entered, last seven days"),
     ]
 
 

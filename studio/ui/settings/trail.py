@@ -16,7 +16,8 @@ def trail_tab() -> None:
         {"When": event.at, "Who": event.who, "What": event.what, "Which": event.noun, "Detail": _facts(event.detail)}
         for event in events
     ]
-    st.dataframe(pd.DataFrame(rows), hide_index=True, key="trail", width="stretch")
+    when = st.column_config.DatetimeColumn("When", format="distance", width=130)
+    st.dataframe(pd.DataFrame(rows), hide_index=True, key="trail", width="stretch", column_config={"When": when})
 
 
 def _facts(detail: dict[str, object]) -> str:

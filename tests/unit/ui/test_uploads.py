@@ -1,0 +1,131 @@
+"""Uploads go straight to disk, from people who may, from the app itself."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import anyio
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from storage.tables import Project
+from studio.access.actor import Actor, Role
+from studio.bootstrap import Studio
+from studio.errors import InvalidInput, StorageFull
+from studio.ui.gate import COOKIE
+from studio.ui.uploads import Uploads, save_stream
+from tests.unit.ui.conftest import Browser
+
+HERE = {"sec-fetch-site": "same-origin"}
+LINE = b'{"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]}\n'
+
+
+@pytest.fixture
+def client(studio: Studio) -> Iterator[TestClient]:
+    with TestClient(Starlette(routes=Uploads(studio).routes())) as client:
+        yield client
+
+
+@pytest.fixture
+def open_project(studio: Studio) -> Project:
+    return studio.projects.create(Actor.operator(), "support")
+
+
+def files_in(studio: Studio) -> list[Path]:
+    folder = studio.settings.root / "uploads"
+    return [path for path in folder.rglob("*") if path.is_file()] if folder.exists() else []
+
+
+def test_a_file_lands_on_disk_and_its_import_is_queued(
+    client: TestClient, studio: Studio, browser_of: Callable[[Role], Browser], open_project: Project
+) -> None:
+    client.cookies.set(COOKIE, browser_of(Role.EDITOR).token)
+    query = {"project": open_project.id, "name": "C:\\logs\\calls.jsonl"}
+    answer = client.post("/upload", params=query, content=LINE * 100, headers=HERE)
+    assert answer.status_code == 200, answer.text
+    job = studio.jobs.get(answer.json()["job"])
+    assert (job.kind, job.project_id, job.title) == ("import", open_project.id, "Import calls.jsonl")
+    (path,) = files_in(studio)
+    assert path.read_bytes() == LINE * 100 and str(path) == job.spec["path"]
+
+
+@pytest.mark.parametrize(
+    ("role", "headers", "status", "why"),
+    [
+        (Role.VIEWER, HERE, 403, "needs the role editor"),
+        (Role.LABELER, HERE, 403, "needs the role editor"),
+        (Role.EDITOR, {"sec-fetch-site": "cross-site"}, 403, "from the Capture page"),
+        (Role.EDITOR, {}, 403, "from the Capture page"),
+        (None, HERE, 401, "signed out"),
+    ],
+)
+def test_others_and_other_sites_are_refused_and_leave_nothing_on_disk(
+    client: TestClient,
+    studio: Studio,
+    browser_of: Callable[[Role], Browser],
+    open_project: Project,
+    role: Role | None,
+    headers: dict[str, str],
+    status: int,
+    why: str,
+) -> None:
+    if role:
+        client.cookies.set(COOKIE, browser_of(role).token)
+    answer = client.post("/upload", params={"project": open_project.id}, content=LINE, headers=headers)
+    assert answer.status_code == status and why in answer.json()["error"]
+    assert files_in(studio) == []
+
+
+@pytest.mark.parametrize(
+    ("project", "body", "why"), [("gone", LINE, "does not exist"), ("", b"", "is empty"), ("", b"PK\x03\x04..", "zip")]
+)
+def test_what_cannot_be_imported_is_explained_and_removed(
+    client: TestClient,
+    studio: Studio,
+    browser_of: Callable[[Role], Browser],
+    open_project: Project,
+    project: str,
+    body: bytes,
+    why: str,
+) -> None:
+    client.cookies.set(COOKIE, browser_of(Role.EDITOR).token)
+    query = {"project": project or open_project.id, "name": "calls.jsonl"}
+    answer = client.post("/upload", params=query, content=body, headers=HERE)
+    assert answer.status_code == 400 and why in answer.json()["error"]
+    assert files_in(studio) == []
+
+
+def test_memory_stays_flat_however_large_the_file(tmp_path: Path) -> None:
+    chunk = b"x" * 65_536
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(1024):
+            yield chunk
+
+    tracemalloc.start()
+    size = anyio.run(save_stream, chunks(), tmp_path / "big")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert size == 64 << 20 == (tmp_path / "big").stat().st_size
+    assert peak < 8 << 20
+
+
+def test_a_file_larger_than_the_disk_is_refused_before_the_first_byte(tmp_path: Path) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        raise AssertionError("nothing may be read")
+        yield b""
+
+    with pytest.raises(StorageFull, match="no room"):
+        anyio.run(save_stream, chunks(), tmp_path / "big", 1 << 60)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_stream_is_no_file(tmp_path: Path) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b""
+
+    with pytest.raises(InvalidInput, match="empty"):
+        anyio.run(save_stream, chunks(), tmp_path / "empty")
