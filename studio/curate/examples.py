@@ -68,14 +68,18 @@ def set_answer(
 
 
 def objection(example: Example, status: str = "ok") -> str | None:
-    """Why the answer itself is no use, or None."""
+    """Why the answer itself is no use, or None.
+
+    A golden prompt stays in when its answer is bad: a person will correct it, and leaving out what today's model gets
+    wrong would flatter that model in every comparison.
+    """
     if example.verified and example.output:
         return None
     if status != "ok":
         return "error"
     if not example.output.strip():
         return "empty"
-    return "thumbs_down" if example.rating == "down" else None
+    return "thumbs_down" if example.rating == "down" and example.split != "golden" else None
 
 
 def worth(example: Example) -> tuple[bool, bool, bool]:

@@ -10,6 +10,7 @@ from storage.repositories.datasets import VersionRepository
 from storage.repositories.evaluations import EvaluationOutputRepository, EvaluationRepository
 from storage.tables import Evaluation, EvaluationOutput, Model
 from storage.types import now
+from studio.curate.outputs import parse_object
 from studio.curate.snapshot import Row, read_split
 from studio.errors import InvalidInput, NotFound
 from studio.evaluate.generators import Answer, Bench, Prompt, open_generator
@@ -116,7 +117,7 @@ def make_runner(bench: Bench, evaluation_id: str, report: Report, leave_if_asked
         models = evaluations.models(evaluation.model_ids)
     if version is None or len(models) != len(evaluation.model_ids):
         raise NotFound("A model or the dataset version of this evaluation is gone. Start a new evaluation.")
-    rows = [row for row in read_split(bench.artifacts, version.digest, "golden") if _counts(row, evaluation)]
+    rows = references(list(read_split(bench.artifacts, version.digest, "golden")), evaluation.verified_only)
     if not rows:
         raise InvalidInput("The version has no golden examples to evaluate on.")
     scorers = [scorer(spec) for spec in evaluation.scorers]
@@ -127,5 +128,18 @@ def make_runner(bench: Bench, evaluation_id: str, report: Report, leave_if_asked
     )  # fmt: skip
 
 
-def _counts(row: Row, evaluation: Evaluation) -> bool:
-    return row.verified or not evaluation.verified_only
+def references(golden: list[Row], verified_only: bool) -> list[Row]:
+    """The golden rows whose answer may be measured against.
+
+    Unverified ones count only on request, and never when they were rated down or break the JSON that most of them are.
+    """
+    verified = [row for row in golden if row.verified]
+    if verified_only:
+        return verified
+    objects = {row.example_id for row in golden if parse_object(row.output) is not None}
+    wants_json = len(objects) > len(golden) / 2
+    return [
+        row
+        for row in golden
+        if row.verified or (row.rating != "down" and (row.example_id in objects or not wants_json))
+    ]

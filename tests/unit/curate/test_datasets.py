@@ -71,6 +71,21 @@ def test_prose_is_kept_where_most_answers_are_prose(add: Any, call: MakeCall) ->
     assert add(call("a", "one"), call("b", "two"), call("c", "{}")).excluded.total() == 0
 
 
+def test_golden_prompts_stay_in_when_todays_model_answered_them_badly(
+    call: MakeCall, datasets: Datasets, project: Project, operator: Actor
+) -> None:
+    dataset = datasets.create(operator, project.id, "half golden", golden_percent=50)
+    calls = [call(f"good {number}", "{}") for number in range(60)]
+    calls += [call(f"broken {number}", "{") for number in range(20)]
+    calls += [call(f"disliked {number}", "{}", rating="down") for number in range(20)]
+    datasets.add_entries(operator, dataset.id, calls)
+    left_out = datasets.examples(dataset.id, excluded=True, limit=200)
+    assert {row.split for row in left_out} == {"train"}
+    assert {row.excluded for row in left_out} == {"invalid_json", "thumbs_down"}
+    golden = [row.output for row in datasets.examples(dataset.id, split="golden", limit=200)]
+    assert "{" in golden
+
+
 def test_feedback_that_comes_later_reaches_the_example(
     add: Any, call: MakeCall, database: Database, datasets: Datasets, dataset: Dataset
 ) -> None:
@@ -175,8 +190,8 @@ def test_labelers_may_correct_answers(filled: Dataset, datasets: Datasets, sign_
 def test_a_dataset_has_a_name_of_its_own(
     datasets: Datasets, dataset: Dataset, project: Project, operator: Actor
 ) -> None:
-    with pytest.raises(Conflict, match="tickets"):
-        datasets.create(operator, project.id, " tickets ")
+    with pytest.raises(Conflict, match="plain"):
+        datasets.create(operator, project.id, " plain ")
     with pytest.raises(InvalidInput):
         datasets.create(operator, project.id, "")
     with pytest.raises(NotFound):

@@ -22,7 +22,7 @@ def entry(content: str = "hi", **facts: object) -> LogEntry:
 
 
 def made(content: str = "hi", **facts: object) -> tuple[str, str, bool, str | None]:
-    example = draft(entry(content, **facts), "d", 10)
+    example = draft(entry(content, **facts), "d", 0)
     return example.output, example.output_source, example.verified, example.excluded
 
 
