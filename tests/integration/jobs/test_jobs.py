@@ -1,0 +1,166 @@
+"""Real workers, shims and jobs: cancel, adoption, resume, errors, and nothing left running."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from storage.tables import Job
+from studio.jobs.folders import log_tail
+from tests.integration.jobs.conftest import OPERATOR, Host
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_job_runs_in_its_own_process_and_leaves_its_result_and_log(host: Host) -> None:
+    host.start_worker()
+    job = host.jobs.wait(host.put(n=8).id, 30)
+    assert job.result == {"steps": 8, "started_from": [0]} and job.progress == 1.0 and job.exit_code == 0
+    assert [what.split()[0] for what in host.history(job)] == ["queued", "claimed", "running", "succeeded"]
+    assert host.processes() == {}
+
+
+def test_progress_and_time_left_are_seen_while_it_runs(host: Host) -> None:
+    host.start_worker()
+    job = host.put(n=400, pause=0.02)
+    host.until(lambda: host.jobs.get(job.id).progress > 0.05)
+    running = host.jobs.get(job.id)
+    assert running.progress_text.endswith("of 400") and (host.jobs.eta_seconds(running) or 0) > 0
+
+
+def test_a_polite_job_leaves_soon_after_cancel(host: Host) -> None:
+    host.start_worker()
+    job = host.put(n=10_000)
+    host.starts(job)
+    asked = time.monotonic()
+    host.jobs.cancel(OPERATOR, job.id)
+    assert host.reaches(job, "cancelled", 10).exit_code == 143
+    assert time.monotonic() - asked < 3 and host.processes() == {}
+
+
+def test_a_stubborn_job_with_a_hidden_grandchild_is_killed_after_the_grace(host: Host) -> None:
+    host.start_worker()
+    job = host.put(n=10_000, stubborn=True)
+    host.starts(job)
+    host.jobs.cancel(OPERATOR, job.id)
+    assert host.reaches(job, "cancelled", 15).exit_code == -signal.SIGKILL
+    assert host.processes() == {}
+
+
+def test_a_job_outlives_its_worker_and_the_next_one_adopts_it(host: Host) -> None:
+    host.start_worker()
+    job = host.put(n=60, pause=0.03)
+    host.starts(job)
+    host.kill_worker()
+    assert "job" in host.processes().values()
+    host.start_worker()
+    done = host.jobs.wait(job.id, 30)
+    assert done.attempt == 1 and host.lines(job, "starts") == [0] and host.lines(job, "completions") == [60]
+
+
+def test_a_job_that_ends_while_no_worker_watches_is_still_recorded(host: Host) -> None:
+    host.start_worker()
+    job = host.put(n=20)
+    host.starts(job)
+    host.kill_worker()
+    host.until(lambda: host.folder(job).exit(1))
+    assert host.jobs.get(job.id).status == "running"
+    host.start_worker()
+    assert host.jobs.wait(job.id, 30).attempt == 1
+
+
+def test_after_a_power_cut_the_job_goes_on_from_what_it_saved(host: Host) -> None:
+    host.start_worker()
+    job = host.put(n=200, pause=0.01)
+    host.until(lambda: (host.folder(job).work / "saved.json").exists())
+    host.clean_up()
+    host.start_worker()
+    done = host.jobs.wait(job.id, 60)
+    first, second = host.lines(job, "starts")
+    assert first == 0 and second > 0 and (done.attempt, done.interruptions) == (2, 1)
+
+
+def test_a_stopped_worker_stops_its_jobs_and_the_next_one_resumes_them(host: Host) -> None:
+    host.start_worker()
+    job = host.put(n=200, pause=0.01)
+    host.until(lambda: (host.folder(job).work / "saved.json").exists())
+    assert host.stop_worker() == 0
+    waiting = host.jobs.get(job.id)
+    assert (waiting.status, waiting.interruptions) == ("queued", 0) and host.processes() == {}
+    host.start_worker()
+    assert host.jobs.wait(job.id, 60).attempt == 2 and host.lines(job, "starts")[1] > 0
+
+
+def test_a_cancelled_job_can_be_retried_and_goes_on(host: Host) -> None:
+    host.start_worker()
+    job = host.put(n=200, pause=0.01)
+    host.until(lambda: (host.folder(job).work / "saved.json").exists())
+    host.jobs.cancel(OPERATOR, job.id)
+    host.reaches(job, "cancelled")
+    host.jobs.retry(OPERATOR, job.id)
+    assert host.jobs.wait(job.id, 60).status == "succeeded" and host.lines(job, "starts")[1] > 0
+
+
+def test_a_failure_is_a_sentence_and_its_traceback_is_in_the_log(host: Host) -> None:
+    told = {
+        "sentence": "Line 3 is not JSON. Correct it and import the file again.",
+        "bug": "Unexpected error: ZeroDivisionError",
+        "full": "The disk is full",
+        "memory": "The job ran out of memory",
+    }
+    jobs = {how: host.put("test_broken", how=how) for how in told}
+    host.start_worker()
+    for how, job in jobs.items():
+        failed = host.reaches(job, "failed")
+        assert (failed.error or "").startswith(told[how]) and failed.attempt == 1
+        assert "Traceback" in log_tail(host.settings.runs, job.id, 1)
+
+
+def test_a_job_that_is_killed_again_and_again_fails_with_the_likely_cause(host: Host) -> None:
+    job = host.put("test_broken", how="kill")
+    with host.database.write() as session:
+        session.merge(job).max_interruptions = 1
+    host.start_worker()
+    failed = host.reaches(job, "failed", 60)
+    assert "2 times" in (failed.error or "") and "perhaps out of memory" in (failed.error or "")
+    assert (failed.attempt, failed.exit_code) == (2, -signal.SIGKILL)
+
+
+def test_an_unknown_kind_fails_with_a_sentence(host: Host) -> None:
+    host.start_worker()
+    job = host.reaches(host.put("juggle"), "failed")
+    assert job.error == "No handler for jobs of kind 'juggle'."
+
+
+def test_no_more_jobs_run_at_once_than_there_are_slots(host: Host) -> None:
+    jobs = [host.put(n=15) for _ in range(3)]
+    host.start_worker()
+    most = 0
+    while any(host.jobs.get(job.id).status != "succeeded" for job in jobs):
+        most = max(most, sum(role == "job" for role in host.processes().values()))
+        time.sleep(0.05)
+    assert most == host.settings.worker_slots
+
+
+def test_a_job_that_lost_its_shim_is_ended_and_resumed(host: Host) -> None:
+    host.start_worker()
+    job = host.put(n=200, pause=0.01)
+    host.until(lambda: (host.folder(job).work / "saved.json").exists())
+    for pid in [pid for pid, role in host.processes().items() if role == "shim"]:
+        os.kill(pid, signal.SIGKILL)
+    done: Job = host.jobs.wait(job.id, 60)
+    assert done.attempt == 2 and host.lines(job, "violations") == [] and host.processes() == {}
+
+
+def test_a_second_worker_on_the_same_folder_refuses_to_start(host: Host) -> None:
+    host.start_worker()
+    host.until(lambda: b"worker up" in host.log.read_bytes())
+    first = host.worker
+    host.start_worker()
+    assert host.worker is not None and host.worker.wait(20) == 1
+    assert "Another worker already serves this data folder" in host.log.read_text()
+    assert first is not None and first.poll() is None
+    host.worker = first
