@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -90,6 +91,21 @@ class ServerClient:
 
     def _headers(self) -> dict[str, str]:
         return {"authorization": f"Bearer {self.api_key}"} if self.api_key else {}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer and how long it took."""
+
+    text: str
+    milliseconds: float
+
+
+def timed(client: ServerClient, messages: list[dict[str, Any]], max_tokens: int) -> Reply:
+    """Ask, and take the time."""
+    started = time.perf_counter()
+    text = client.chat(messages, max_tokens=max_tokens)
+    return Reply(text, (time.perf_counter() - started) * 1000)
 
 
 @contextmanager

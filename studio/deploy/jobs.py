@@ -8,10 +8,10 @@ from typing import Any
 from storage.repositories.deployments import EventRepository
 from storage.tables import DeploymentEvent, Model, Revision
 from storage.types import now
-from studio.deploy.deployments import OVERRIDE
 from studio.deploy.export import export
 from studio.deploy.gates import GATES, GateResult, run_gates, sentence
 from studio.deploy.reconcile import client_for, server_folder
+from studio.deploy.rows import OVERRIDE
 from studio.deploy.targets.catalog import serving_target
 from studio.errors import Conflict, NotFound, StudioError
 from studio.jobs.context import JobCancelled, JobContext

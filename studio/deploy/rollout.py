@@ -49,20 +49,23 @@ def checked_routes(routes: Routes, revisions: Mapping[str, Revision], before: Ro
     return [{"model_id": r["model_id"], "revision_id": r.get("revision_id"), "weight": r["weight"]} for r in routes]
 
 
-def previous_release(releases: list[Release]) -> tuple[Release, Release]:
-    """What an undo undoes, and the release it goes back to; undoing again goes further back, never forth.
-
-    `releases` is newest first.
-    """
-    in_effect: list[Release] = []
+def in_effect(releases: list[Release]) -> list[Release]:
+    """The releases that no undo took back, oldest first. `releases` is newest first."""
+    kept: list[Release] = []
     for release in reversed(releases):
         if release.undo_of is None:
-            in_effect.append(release)
+            kept.append(release)
         else:
-            in_effect.pop()
-    if len(in_effect) < 2:
+            kept.pop()
+    return kept
+
+
+def previous_release(releases: list[Release]) -> tuple[Release, Release]:
+    """What an undo undoes, and the release it goes back to; undoing again goes further back, never forth."""
+    kept = in_effect(releases)
+    if len(kept) < 2:
         raise Conflict("There is no earlier traffic split to go back to.")
-    return in_effect[-1], in_effect[-2]
+    return kept[-1], kept[-2]
 
 
 def _check_revision(route: dict[str, Any], revisions: Mapping[str, Revision], had: float) -> None:

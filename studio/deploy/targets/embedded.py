@@ -34,7 +34,7 @@ class EmbeddedTarget:
 
     def look(self, handle: str, folder: Path) -> Look:
         """Whether exactly this process lives, and the end of its log."""
-        return Look(_alive(handle), tail(folder / "server.log"))
+        return Look(bool(handle) and _alive(handle), tail(folder / "server.log"))
 
     def stop(self, handle: str, now: bool = False) -> None:
         """TERM lets streams finish (30 s at most); `now` kills."""

@@ -1,0 +1,126 @@
+"""The rows behind a deployment, inside a caller's transaction: find them, add them, put a split in force."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlmodel import Session
+
+from storage.repositories.deployments import (
+    DeploymentRepository,
+    EventRepository,
+    ReleaseRepository,
+    RevisionRepository,
+)
+from storage.tables import Deployment, DeploymentEvent, Model, Release, Revision
+from storage.types import now
+from studio.access.actor import Actor
+from studio.deploy.rollout import checked_routes
+from studio.errors import InvalidInput, NotFound
+
+OVERRIDE = "override"
+
+
+def passed_gates(revision: Revision) -> bool:
+    """Whether the revision may have traffic: its last word is an override, or every gate passed."""
+    results = revision.certificate or []
+    overridden = any(result["gate"] == OVERRIDE for result in results)
+    return overridden or (bool(results) and all(result["passed"] for result in results))
+
+
+def want_again(revision: Revision) -> None:
+    """Ask for the revision's server; it is ready once it is healthy."""
+    revision.desired, revision.state, revision.error, revision.updated_at = "running", "restarting", None, now()
+
+
+def wake(session: Session, deployment_id: str, routes: list[dict[str, Any]]) -> None:
+    """Start the stopped servers that a split needs again; until they are healthy its other routes answer."""
+    needed = {route["revision_id"] for route in routes if route["weight"]}
+    for revision in RevisionRepository(session).of(deployment_id):
+        if revision.id in needed and revision.desired == "stopped" and passed_gates(revision):
+            want_again(revision)
+
+
+def present_routes(session: Session, deployment_id: str) -> list[dict[str, Any]]:
+    """The split in force; empty before the first."""
+    newest = ReleaseRepository(session).current(deployment_id)
+    return newest.routes if newest else []
+
+
+def checked(session: Session, deployment_id: str, routes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The split, if it is valid for the deployment now. Raises InvalidInput or Conflict."""
+    revisions = {row.id: row for row in RevisionRepository(session).of(deployment_id)}
+    return checked_routes(routes, revisions, present_routes(session, deployment_id))
+
+
+def create_alias(session: Session, project_id: str, alias: str) -> Deployment:
+    """A new alias. Raises InvalidInput for a name callers could not use."""
+    cleaned = alias.strip()
+    if not cleaned or len(cleaned) > 120 or any(letter.isspace() for letter in cleaned):
+        raise InvalidInput("An alias is the model name callers use: 1 to 120 characters, without spaces.")
+    return DeploymentRepository(session).add(Deployment(project_id=project_id, alias=cleaned))
+
+
+def add_revision(
+    session: Session, deployment: Deployment, model: Model, target: str, settings: dict[str, Any], actor: Actor
+) -> Revision:
+    """The next revision of the deployment."""
+    number = RevisionRepository(session).next_number(deployment.id)
+    served = settings.get("served_name") or f"{deployment.alias}-r{number}"
+    return RevisionRepository(session).add(
+        Revision(
+            deployment_id=deployment.id,
+            model_id=model.id,
+            number=number,
+            target=target,
+            spec={**settings, "served_name": served},
+            created_by=actor.username,
+        )
+    )
+
+
+def put_in_force(
+    session: Session,
+    deployment_id: str,
+    routes: list[dict[str, Any]],
+    reason: str,
+    actor: Actor,
+    undo_of: str | None = None,
+) -> Release:
+    """Append a release and its event."""
+    made = ReleaseRepository(session).append(
+        deployment_id, routes, reason=reason, created_by=actor.username, undo_of=undo_of
+    )
+    note(session, deployment_id, None, "released", actor.username, number=made.number, reason=reason)
+    return made
+
+
+def note(session: Session, deployment_id: str, revision_id: str | None, what: str, who: str, **detail: Any) -> None:
+    """Append an event."""
+    EventRepository(session).add(
+        DeploymentEvent(deployment_id=deployment_id, revision_id=revision_id, what=what, detail=detail, who=who)
+    )
+
+
+def model_of(session: Session, project_id: str, model_id: str) -> Model:
+    """A model of the project. Raises NotFound."""
+    found = session.get(Model, model_id)
+    if found is None or found.project_id != project_id:
+        raise NotFound("This model is not registered in the project. Reload the page and choose another.")
+    return found
+
+
+def deployment_of(session: Session, deployment_id: str) -> Deployment:
+    """A deployment. Raises NotFound."""
+    found = DeploymentRepository(session).get(deployment_id)
+    if found is None:
+        raise NotFound("This deployment no longer exists. Reload the page.")
+    return found
+
+
+def revision_of(session: Session, revision_id: str) -> Revision:
+    """A revision. Raises NotFound."""
+    found = RevisionRepository(session).get(revision_id)
+    if found is None:
+        raise NotFound("This revision no longer exists. Reload the page.")
+    return found

@@ -1,0 +1,153 @@
+"""Each gate refuses what it is there to refuse, and says why."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from storage.tables import Model
+from studio.deploy.client import ServerClient
+from studio.deploy.gates import GateResult, run_gates, sentence
+from tests.fakes.tgi import FakeTgi
+
+TUNED = [[1, 2, 3, 4, 5, 6, 7, 8, 9], [2, 2, 2, 2, 2, 2, 2, 2], [5, 6]]
+BASE = [[9] * 9, [8] * 8, [7, 7]]
+TICKETS = ["crash", "refund", "seat"]
+
+
+def messages(ticket: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": ticket}]
+
+
+def model(**changes: Any) -> Model:
+    fake = FakeTgi()
+    prompts = [
+        {
+            "messages": messages(ticket),
+            "text": fake.prompt(messages(ticket)),
+            "tuned_tokens": tuned,
+            "base_tokens": base,
+            "tuned_text": "{}",
+            "base_text": "no",
+        }
+        for ticket, tuned, base in zip(TICKETS, TUNED, BASE, strict=True)
+    ]
+    return Model(project_id="p", name="tuned", kind="tuned", facts={"golden": {"prompts": prompts}} | changes)
+
+
+@pytest.fixture
+def tgi() -> Iterator[FakeTgi]:
+    with FakeTgi(key="secret").running() as running:
+        serve(running, TUNED)
+        yield running
+
+
+def serve(fake: FakeTgi, answers: list[list[int]]) -> None:
+    fake.answers = {fake.prompt(messages(t)): tokens for t, tokens in zip(TICKETS, answers, strict=True)}
+
+
+def judge(fake: FakeTgi, found: Model | None = None, dialect: str = "tgi") -> dict[str, GateResult]:
+    client = ServerClient(fake.url, "triage-r1", "secret", dialect)
+    return {result.gate: result for result in run_gates(client, found or model())}
+
+
+def test_the_right_weights_pass_every_gate(tgi: FakeTgi) -> None:
+    results = judge(tgi)
+    assert list(results) == ["health", "identity", "golden", "template", "smoke"]
+    assert all(result.passed for result in results.values()) and sentence(list(results.values())) == ""
+    assert results["golden"].evidence["matches"] == 3
+
+
+def test_the_base_models_weights_fail_the_golden_gate(tgi: FakeTgi) -> None:
+    serve(tgi, BASE)
+    golden = judge(tgi)["golden"]
+    assert not golden.passed and "like the base" in golden.evidence["why"]
+
+
+def test_one_answer_that_drifted_is_tolerated_and_two_are_not(tgi: FakeTgi) -> None:
+    serve(tgi, [[3] * 8, *TUNED[1:]])
+    assert judge(tgi)["golden"].passed
+    serve(tgi, [[3] * 8, [4] * 8, TUNED[2]])
+    golden = judge(tgi)["golden"]
+    assert not golden.passed and "Only 1 of 3" in golden.evidence["why"]
+
+
+def test_one_single_answer_like_the_base_is_not_tolerated(tgi: FakeTgi) -> None:
+    serve(tgi, [BASE[0], *TUNED[1:]])
+    assert not judge(tgi)["golden"].passed
+
+
+def test_a_model_that_answers_like_its_base_cannot_be_proven(tgi: FakeTgi) -> None:
+    found = model()
+    for prompt in found.facts["golden"]["prompts"]:
+        prompt["base_tokens"] = prompt["tuned_tokens"]
+    golden = judge(tgi, found)["golden"]
+    assert not golden.passed and "nothing can tell" in golden.evidence["why"]
+
+
+def test_answers_that_part_late_are_compared_further(tgi: FakeTgi) -> None:
+    found = model()
+    prompts = found.facts["golden"]["prompts"][:1]
+    prompts[0]["base_tokens"] = [*TUNED[0][:8], 99]
+    found.facts = {"golden": {"prompts": prompts}}
+    assert judge(tgi, found)["golden"].passed
+    serve(tgi, [[*TUNED[0][:8], 99], *TUNED[1:]])
+    assert not judge(tgi, found)["golden"].passed
+
+
+def test_a_model_without_golden_answers_fails_with_what_to_do(tgi: FakeTgi) -> None:
+    results = judge(tgi, model(golden={}))
+    assert not results["golden"].passed and "admin override" in results["golden"].evidence["why"]
+
+
+def test_an_unhealthy_server_is_asked_nothing_else(tgi: FakeTgi) -> None:
+    tgi.healthy = False
+    assert list(judge(tgi)) == ["health"]
+
+
+def test_another_server_on_the_port_is_noticed_by_its_name(tgi: FakeTgi) -> None:
+    tgi.name = "somebody-else"
+    results = judge(tgi)
+    assert list(results) == ["health", "identity"]
+    assert "answers as somebody-else, not as triage-r1" in results["identity"].evidence["why"]
+
+
+def test_another_chat_template_is_shown_beside_the_trained_one(tgi: FakeTgi) -> None:
+    found = model()
+    for prompt in found.facts["golden"]["prompts"]:
+        tgi.answers["[INST]" + prompt["text"]] = prompt["tuned_tokens"]
+        prompt["text"] = "[INST]" + prompt["text"]
+    template = judge(tgi, found)["template"]
+    assert not template.passed and template.evidence["trained"] != template.evidence["served"]
+
+
+def test_an_empty_answer_to_a_real_prompt_fails_the_smoke_gate(tgi: FakeTgi) -> None:
+    tgi.chat_answer = "  "
+    assert not judge(tgi)["smoke"].passed
+
+
+def test_a_server_of_another_kind_is_judged_by_its_words(tgi: FakeTgi) -> None:
+    tgi.shows_prompts = False
+    results = judge(tgi, dialect="openai")
+    assert all(result.passed for result in results.values())
+    tgi.chat_answer = "no"
+    assert not judge(tgi, dialect="openai")["golden"].passed
+
+
+def test_a_refused_key_is_a_failed_gate_not_a_crash(tgi: FakeTgi) -> None:
+    tgi.key = "changed"
+    golden = judge(tgi)["golden"]
+    assert not golden.passed and "401" in golden.evidence["why"]
+
+
+def test_a_start_token_that_the_tokenizer_adds_again_is_taken_out(tgi: FakeTgi) -> None:
+    tgi.adds_start = True
+    client = ServerClient(tgi.url, "triage-r1", "secret")
+    client.greedy_tokens("<s>hello", 4)
+    assert tgi.seen[-1]["inputs"] == "hello"
+
+
+def test_the_certificate_keeps_the_evidence_and_the_time(tgi: FakeTgi) -> None:
+    record = judge(tgi)["identity"].record()
+    assert record["gate"] == "identity" and record["passed"] is True
+    assert record["evidence"]["found"] == ["triage-r1"] and record["at"]
