@@ -1,0 +1,46 @@
+"""Capture: every call of the feature as it arrives, to search, read, rate and add to datasets."""
+
+import streamlit as st
+
+from studio.access.actor import Role
+from studio.ui import capture_actions as actions
+from studio.ui import capture_view as view
+from studio.ui.capture_drawer import drawer
+from studio.ui.capture_filters import filter_row
+from studio.ui.components import active_jobs, empty_state, next_step, page_header
+from studio.ui.settings.secret import shown_once
+from studio.ui.state import current_actor, current_project, current_studio
+
+studio, actor, project = current_studio(), current_actor(), current_project()
+captured = project is not None and studio.logs.newest_id(project.id) > 0
+
+add = page_header(
+    "Capture",
+    "Every call of your feature, as it arrives. Search, read, rate, and add the good ones to a dataset.",
+    primary="Add to dataset" if captured else None,
+    icon="playlist_add",
+    disabled=not actor.can(Role.EDITOR),
+    help="Adds every call that the filters show.",
+)
+if project is None:
+    empty_state("folder", "No project yet", "Create one under Settings, Projects.", "Open Settings", "settings")
+    st.stop()
+shown_once()
+active_jobs(project.id, ("import", "add_logs", "sample_traffic"))
+view.job_results(project)
+if not captured:
+    actions.first_calls(project)
+    st.stop()
+
+with st.container(horizontal=True, gap="small"):
+    if st.button("Connect", icon=":material/cable:", key="connect_feature"):
+        actions.connect_dialog(project)
+    if st.button("Import a file", icon=":material/upload_file:", key="import", disabled=not actor.can(Role.EDITOR)):
+        actions.import_dialog(project)
+criteria = filter_row(project, studio.logs.facets(project.id))
+view.explorer(project, criteria)
+if add:
+    actions.add_dialog(project)
+else:
+    drawer(project)
+next_step("Clean the examples and freeze a version on Curate", "curate")
