@@ -38,8 +38,7 @@ elif start:
 active_jobs(project.id, ("next_turn",))
 view.figures(waiting)
 view.verdict_lines(studio.improve.verdicts(project.id, since))
-view.by_model(models)
-view.savings_lines(studio.improve.savings(project.id, since))
+view.by_model(models, studio.improve.savings(project.id, since))
 feedback, turns = st.tabs(["Feedback", "Turns"], key="improve_tab")
 with feedback:
     view.stream(project)

@@ -34,10 +34,15 @@ def find_comparison(
 
 
 def verdicts(summary: dict[str, Any], metric: str = "exact_match") -> list[str]:
-    """A sentence for each pair of models, the largest difference first."""
-    names = {key: facts["name"] for key, facts in summary.get("models", {}).items()}
+    """A sentence for each pair of models: those that could serve first, the base model's last."""
+    models = summary.get("models", {})
+    names = {key: facts["name"] for key, facts in models.items()}
     rows = [row for row in summary.get("comparisons", []) if row["metric"] == metric]
-    return [verdict(row, names) for row in sorted(rows, key=lambda row: -abs(row["difference"]))]
+
+    def order(row: dict[str, Any]) -> tuple[bool, float]:
+        return any(models[row[side]].get("kind") == "base" for side in ("a", "b")), -abs(row["difference"])
+
+    return [verdict(row, names) for row in sorted(rows, key=order)]
 
 
 def p_value(value: float) -> str:

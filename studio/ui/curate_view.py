@@ -97,10 +97,7 @@ def examples_tab(dataset: Dataset) -> None:
         on_select="rerun",
         selection_mode="single-row",
         key=f"examples_{dataset.id}_{after}",
-        column_config={
-            "Prompt": st.column_config.TextColumn(width="large"),
-            "Answer": st.column_config.TextColumn(width="large"),
-        },
+        column_config={name: st.column_config.Column(width="medium") for name in ("Prompt", "Answer")},
     )
     _pager(after, shown[-1].id if len(rows) > PAGE else None)
     chosen = event.selection.rows

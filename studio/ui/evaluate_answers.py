@@ -52,6 +52,9 @@ def side_by_side(evaluation: Evaluation) -> None:
         on_select="rerun",
         selection_mode="single-row",
         key=f"answers_{evaluation.id}_{only}_{first}_{second}",
+        column_config={
+            name: st.column_config.Column(width="medium") for name in ("Prompt", "Reference", *names.values())
+        },
     )
     st.caption(f"{len(shown):,} of {len(pairs):,} examples. A regression is right today and wrong with the candidate.")
     chosen = event.selection.rows
@@ -61,14 +64,14 @@ def side_by_side(evaluation: Evaluation) -> None:
 def _line(pair: Compared, ids: list[str], names: dict[str, str]) -> dict[str, Any]:
     answers = {names[key]: _said(pair, key) for key in ids}
     prompt = as_text(pair.row.messages[-1].get("content")) if pair.row.messages else ""
-    return {"Outcome": _outcome(pair, ids), "Prompt": prompt[:300], "Reference": pair.row.output[:300], **answers}
+    return {"Outcome": _outcome(pair, ids), "Prompt": prompt[:MOST], "Reference": pair.row.output[:MOST], **answers}
 
 
 def _said(pair: Compared, model_id: str) -> str:
     answer = pair.answers.get(model_id)
     if answer is None:
         return "not asked"
-    return f"failed: {answer.error}" if answer.error else answer.output[:300]
+    return f"failed: {answer.error}" if answer.error else answer.output[:MOST]
 
 
 def _outcome(pair: Compared, ids: list[str]) -> str:

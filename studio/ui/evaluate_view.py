@@ -78,11 +78,24 @@ def results(evaluation: Evaluation) -> None:
     with right, st.container(border=True):
         st.markdown("**Cost, latency and quality**")
         trade_off([_point(facts) for facts in models.values()], key="trade_off")
-    if any(facts["fields"] for facts in models.values()):
+    fields = {facts["name"]: facts["fields"] for facts in models.values() if facts["fields"]}
+    if fields:
         with st.container(border=True):
-            st.markdown("**Right by field**")
-            groups = {facts["name"]: _means(facts["fields"]) for facts in models.values()}
-            grouped_bars(groups, key="fields", axis="Right (%)")
+            _by_field(fields)
+
+
+def _by_field(fields: dict[str, dict[str, dict[str, Any]]]) -> None:
+    st.markdown("**Right by field**")
+    left, right = st.columns([2, 3])
+    with left:
+        grouped_bars({name: _means(found) for name, found in fields.items()}, key="fields", axis="Right (%)")
+    labels = dict.fromkeys(label for found in fields.values() for label in found)
+    lines = [
+        {"Field": label, "n": next(iter(fields.values())).get(label, {}).get("n", 0)}
+        | {name: _interval(found.get(label)) for name, found in fields.items()}
+        for label in labels
+    ]
+    right.dataframe(pd.DataFrame(lines), hide_index=True, key="fields_table")
 
 
 def _verdicts(evaluation: Evaluation) -> None:
@@ -130,7 +143,7 @@ def _interval(found: dict[str, Any] | None) -> str:
     if not found:
         return "–"
     each = Estimate(**found)
-    return f"{each.mean:.1%}  ({each.low:.0%} to {each.high:.0%})"
+    return f"{each.mean:.1%} ({each.low:.0%} to {each.high:.0%})"
 
 
 def _cost(facts: dict[str, Any]) -> str:

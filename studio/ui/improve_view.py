@@ -61,33 +61,34 @@ def verdict_lines(verdicts: list[Verdict]) -> None:
             st.markdown(f"**{text}**" if each.shown else f":gray[{text}]")
 
 
-def by_model(models: list[ModelFeedback]) -> None:
-    """Feedback of each served model: table and chart."""
-    left, right = st.columns([3, 2])
-    with left:
-        st.dataframe(pd.DataFrame([_line(model) for model in models]), hide_index=True, key="by_model")
-    rated = [model for model in models if model.rate is not None]
-    with right, st.container(border=True):
-        st.markdown("**Thumbs up among rated calls**")
-        if not rated:
-            st.caption("Nobody rated a call in this period.")
-            return
-        bars = [Bar(model.name, model.rate or 0.0, model.low, model.high, model.rated) for model in rated]
-        interval_bars(bars, key="rates", axis="Thumbs up (%)", height=230)
+def by_model(models: list[ModelFeedback], found: list[Savings]) -> None:
+    """Feedback of each served model as a table and a chart, and what deployed models saved."""
+    st.dataframe(pd.DataFrame([_line(model) for model in models]), hide_index=True, key="by_model")
+    left, right = st.columns(2)
+    with left, st.container(border=True, height="stretch"):
+        _rates([model for model in models if model.rate is not None])
+    with right, st.container(border=True, height="stretch", gap="xsmall", key="savings"):
+        _savings(found)
 
 
-def savings_lines(found: list[Savings]) -> None:
-    """What deployed models saved, with the assumption behind it."""
-    if not found:
+def _rates(rated: list[ModelFeedback]) -> None:
+    st.markdown("**Thumbs up among rated calls**")
+    if not rated:
+        st.caption("Nobody rated a call in this period.")
         return
-    with st.container(border=True, gap="xsmall", key="savings"):
-        st.markdown("**Savings so far**")
-        for each in found:
-            st.markdown(plain(each.sentence))
-            st.caption(
-                f"Per 1,000 calls: {plain(money(each.baseline_per_1k))} with {plain(each.baseline_name)}, "
-                f"{plain(money(each.now_per_1k))} now."
-            )
+    bars = [Bar(model.name, model.rate or 0.0, model.low, model.high, model.rated) for model in rated]
+    interval_bars(bars, key="rates", axis="Thumbs up (%)", height=230)
+
+
+def _savings(found: list[Savings]) -> None:
+    st.markdown("**Savings so far**")
+    if not found:
+        st.caption("Shown once a deployed model answers calls that a provider's model answered before.")
+    for each in found:
+        st.metric(plain(each.alias), money(each.saved_usd))
+        st.markdown(plain(each.sentence))
+        before, after = money(each.baseline_per_1k), money(each.now_per_1k)
+        st.caption(plain(f"Per 1,000 calls: {before} with {each.baseline_name}, {after} now."))
 
 
 def stream(project: Project) -> None:
@@ -109,7 +110,8 @@ def stream(project: Project) -> None:
         }
         for said, entry in rows
     ]
-    st.dataframe(pd.DataFrame(lines), hide_index=True, key="feedback_stream")
+    texts = {name: st.column_config.Column(width="medium") for name in ("Text", "Prompt", "Answer")}
+    st.dataframe(pd.DataFrame(lines), hide_index=True, key="feedback_stream", column_config=texts)
 
 
 def turns(found: list[Turn]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-ACCENT, WHISKER = "#6366F1", "#94A3B8"
+WHISKER = "#64748B"
 PALETTE = ("#6366F1", "#14B8A6", "#F59E0B", "#EC4899", "#0EA5E9", "#84CC16")
 
 
@@ -37,14 +37,16 @@ def interval_bars(bars: Sequence[Bar], *, key: str, axis: str, height: int = 260
         ],
         "label": {"show": True, "position": "insideBottom", "formatter": "{c} %", "color": "#FFFFFF"},
         "markLine": {
-            "symbol": "none",
+            "symbol": "rect",
+            "symbolSize": [14, 2],
+            "symbolRotate": 0,
             "silent": True,
             "label": {"show": False},
             "lineStyle": {"type": "solid", "width": 2, "color": WHISKER},
             "data": whiskers,
         },
     }
-    option = {**_base(), "xAxis": {"type": "category", "data": names}, "yAxis": _percent_axis(axis), "series": [series]}
+    option = {**_base(), "xAxis": _names_axis(names), "yAxis": _percent_axis(axis), "series": [series]}
     told = "; ".join(f"{bar.name} {bar.mean:.0%} ({bar.low:.0%} to {bar.high:.0%}, n={bar.n})" for bar in bars)
     st.echarts_chart(option, key=key, height=height, alt=f"{axis}: {told}")
 
@@ -63,7 +65,7 @@ def grouped_bars(groups: dict[str, dict[str, float]], *, key: str, axis: str, he
         for place, (name, values) in enumerate(groups.items())
     ]
     legend = {"legend": {"top": 0, "right": 0, "icon": "roundRect", "itemWidth": 10, "itemHeight": 10}}
-    axes = {"xAxis": {"type": "category", "data": labels}, "yAxis": _percent_axis(axis)}
+    axes = {"xAxis": _names_axis(labels), "yAxis": _percent_axis(axis)}
     st.echarts_chart({**_base(), **legend, **axes, "series": series}, key=key, height=height, alt=axis)
 
 
@@ -76,13 +78,21 @@ def trade_off(points: Sequence[tuple[str, float, float, float]], *, key: str, he
             "name": name,
             "symbolSize": 14 + 26 * (wait / longest) ** 0.5,
             "itemStyle": {"color": color(place), "opacity": 0.85},
-            "label": {"show": True, "position": "top", "formatter": "{a}"},
+            "label": {"show": True, "position": "right", "formatter": "{a}"},
             "data": [[round(cost, 4), round(100 * right, 1)]],
         }
         for place, (name, cost, right, wait) in enumerate(points)
     ]
-    x_axis = {"type": "value", "name": "USD per 1,000 calls", "nameLocation": "middle", "nameGap": 26, "min": 0}
-    option = {**_base("item"), "xAxis": x_axis, "yAxis": _percent_axis("Exact match (%)"), "series": series}
+    room = 1.35 * max((cost for _, cost, *_ in points), default=0.0) or 1.0  # for the name beside the last dot
+    x_axis: dict[str, Any] = {
+        "type": "value",
+        "name": "USD per 1,000 calls",
+        "nameLocation": "middle",
+        "nameGap": 26,
+        "min": 0,
+    }
+    x_axis["max"] = float(f"{room:.2g}")
+    option = {**_base("item", bottom=26), "xAxis": x_axis, "yAxis": _percent_axis("Exact match (%)"), "series": series}
     st.echarts_chart(option, key=key, height=height, alt="Exact match over cost, one dot per model")
 
 
@@ -91,9 +101,13 @@ def color(place: int) -> str:
     return PALETTE[place % len(PALETTE)]
 
 
-def _base(trigger: str = "axis") -> dict[str, Any]:
-    grid = {"left": 8, "right": 24, "top": 34, "bottom": 26, "containLabel": True}
+def _base(trigger: str = "axis", bottom: int = 6) -> dict[str, Any]:
+    grid = {"left": 8, "right": 24, "top": 34, "bottom": bottom, "containLabel": True}
     return {"animation": False, "grid": grid, "tooltip": {"trigger": trigger}}
+
+
+def _names_axis(names: list[str]) -> dict[str, Any]:
+    return {"type": "category", "data": names, "axisLabel": {"lineHeight": 15, "interval": 0}}
 
 
 def _percent_axis(name: str) -> dict[str, Any]:
