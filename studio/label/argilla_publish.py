@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from html import escape
 from itertools import islice
 from typing import Any
 
@@ -34,7 +35,7 @@ class Publisher:
             guidelines=spec.guidelines or None,
             fields=[
                 rg.ChatField("conversation", title="Conversation", use_markdown=False),
-                rg.TextField("answer", title="The model's answer", use_markdown=False),
+                rg.ChatField("answer", title="The model's answer", use_markdown=False),
             ],
             questions=[_question(each) for each in spec.questions],
             distribution=rg.TaskDistribution(min_submitted=spec.answers_per_item),
@@ -51,20 +52,23 @@ class Publisher:
             dataset = self.client.datasets(id=ref).get()
         for batch in _batches(items):
             with _mapped_errors(self.url):
-                dataset.records.log([self._record(item) for item in batch], batch_size=BATCH)
+                dataset.records.log([self._record(item) for item in batch], batch_size=len(batch))
             sent += len(batch)
             on_sent(sent)
 
     def _record(self, item: Item) -> Any:
-        chat = [{"role": each["role"][:20] or "user", "content": self._cut(each["content"])} for each in item.messages]
+        answer = {"role": "assistant", "content": item.answer or "(empty)"}
         return rg.Record(
             id=item.key,
-            fields={"conversation": chat, "answer": item.answer or "(empty)"},
+            fields={"conversation": [self._bubble(each) for each in item.messages], "answer": [self._bubble(answer)]},
             suggestions=[rg.Suggestion(name, value) for name, value in item.suggestions.items()],
         )
 
-    def _cut(self, text: str) -> str:
-        return text if len(text) <= self.longest else text[: self.longest - len(CUT)] + CUT
+    def _bubble(self, message: dict[str, str]) -> dict[str, str]:
+        """Argilla renders a bubble's text as HTML, so what was captured is escaped and read as it is."""
+        text = escape(message["content"], quote=False)
+        cut = text if len(text) <= self.longest else text[: self.longest - len(CUT)] + CUT
+        return {"role": message["role"][:20] or "user", "content": cut}
 
 
 def _question(question: Question) -> Any:

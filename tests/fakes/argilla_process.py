@@ -19,7 +19,7 @@ from studio.label.argilla_backend import ArgillaBackend
 ROOT = Path(__file__).parents[2]
 LAUNCHER = ROOT / "studio/label/argilla_server/launch.py"
 PYTHON = Path(os.environ.get("STUDIO_ARGILLA_PYTHON", ROOT / ".venv-argilla/bin/python"))
-START_S = 120
+START_S = 240
 
 
 class ArgillaProcess:

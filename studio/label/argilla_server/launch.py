@@ -53,10 +53,10 @@ def _install(jobs_here: bool) -> None:
 def _serve(home: Path, args: argparse.Namespace) -> None:
     import uvicorn
     from argilla_server import app
-    from embedded import database, handover
+    from embedded import browser_policy, database, handover
 
     database.migrate_and_seed(home, args.webhook)
-    wrapped = handover.Handover(app, environment.secret_key(), args.base_url)
+    wrapped = browser_policy.BrowserPolicy(handover.Handover(app, environment.secret_key(), args.base_url))
     uvicorn.run(wrapped, host=args.host, port=args.port, access_log=False, log_level="warning")
 
 

@@ -21,8 +21,6 @@ SIGNED_IN_SECONDS = 86400
 HEADERS = [
     (b"content-type", b"text/html; charset=utf-8"),
     (b"cache-control", b"no-store"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-content-type-options", b"nosniff"),
 ]
 ENTER = """<!doctype html><title>Signing in</title><script>
 const s = %s;
