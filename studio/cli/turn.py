@@ -140,7 +140,7 @@ class Turn:
             temperature=0,
         )
         by_hub = InferenceClient(base_url=url, api_key=secret).chat_completion(
-            messages,  # type: ignore[arg-type]
+            messages,
             model=ALIAS,
             temperature=0,
             max_tokens=64,

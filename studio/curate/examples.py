@@ -45,11 +45,15 @@ def draft(entry: LogEntry, dataset_id: str, golden_percent: int) -> Example:
 
 
 def take_feedback(example: Example, entry: LogEntry) -> bool:
-    """Bring rating and correction of the call over; True when something changed. People's decisions stand."""
+    """Bring rating and correction of the call over; True when something changed. People's decisions stand.
+
+    On a golden prompt a correction changes the answer but does not verify it: users correct what they notice to be
+    wrong, so measuring on those would make today's model look worse than it is. Label draws golden prompts at random.
+    """
     before = (example.rating, example.output, example.output_source, example.verified)
     example.rating = entry.rating
     if entry.correction and entry.correction.strip() and example.output_source != "people":
-        set_answer(example, entry.correction.strip(), "correction", verified=True)
+        set_answer(example, entry.correction.strip(), "correction", verified=example.split != "golden")
     return before != (example.rating, example.output, example.output_source, example.verified)
 
 

@@ -86,6 +86,16 @@ def test_golden_prompts_stay_in_when_todays_model_answered_them_badly(
     assert "{" in golden
 
 
+def test_a_correction_by_users_verifies_training_examples_but_not_golden_ones(
+    call: MakeCall, datasets: Datasets, project: Project, operator: Actor
+) -> None:
+    dataset = datasets.create(operator, project.id, "corrected", golden_percent=50)
+    datasets.add_entries(operator, dataset.id, [call(f"q{n}", "{}", correction='{"a": 1}') for n in range(20)])
+    found = datasets.examples(dataset.id, limit=50)
+    assert {row.split for row in found} == {"train", "golden"}
+    assert all(row.output == '{"a": 1}' and row.verified is (row.split == "train") for row in found)
+
+
 def test_feedback_that_comes_later_reaches_the_example(
     add: Any, call: MakeCall, database: Database, datasets: Datasets, dataset: Dataset
 ) -> None:

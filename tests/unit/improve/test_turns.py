@@ -116,7 +116,8 @@ def test_a_turn_brings_corrections_and_ratings_into_a_new_version(
     }  # fmt: skip
     data = read_version(artifacts, datasets.version(done["version_id"]).digest)
     outputs = {row.messages[0]["content"]: row for row in data.train + data.golden}
-    assert outputs["azure"].output == "corrected azure" and outputs["azure"].verified
+    assert outputs["azure"].output == "corrected azure"
+    assert outputs["azure"].verified is (outputs["azure"].split == "train")
     assert "black" not in outputs and outputs["green"].rating == "up" and not outputs["green"].verified
 
 
