@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ MENU = (
     ),
     HubBase(
         "meta-llama/Llama-3.2-1B-Instruct",
-        "Llama 3.2 Community License: accept it on the Hub first; name “Built with Llama”; not for EU multimodal use.",
+        "Llama 3.2 Community License: accept it on the Hub first; say “Built with Llama”.",
         "Strong English; the download needs a Hub token (HF_TOKEN).",
         _config("llama", 128256, 2048, 16, 32, 8, head_dim=64, intermediate_size=8192, max_position_embeddings=131072),
     ),
@@ -87,8 +88,9 @@ def download(hub_id: str, revision: str, folder: Path) -> str:
 
     Raises Unavailable with what to do when the Hub cannot be reached or refuses.
     """
+    from httpx2 import HTTPError  # what huggingface_hub speaks HTTP with
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+    from huggingface_hub.errors import GatedRepoError
 
     try:
         commit = HfApi().model_info(hub_id, revision=revision or None, timeout=20).sha or revision
@@ -98,11 +100,9 @@ def download(hub_id: str, revision: str, folder: Path) -> str:
             f"{hub_id} asks you to accept its licence: do so at https://huggingface.co/{hub_id}, set HF_TOKEN for the "
             "worker, and try again."
         ) from error
-    except OSError as error:
-        if getattr(error, "errno", None) == 28:
+    except (OSError, HTTPError) as error:
+        if getattr(error, "errno", None) == errno.ENOSPC:
             raise StorageFull() from error
-        raise _unreachable(hub_id) from error
-    except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
         raise _unreachable(hub_id) from error
     return commit
 

@@ -36,7 +36,11 @@ def build_base(context: JobContext) -> dict[str, Any]:
     out = _fresh(context.folder / "model")
     with plain_errors():
         facts = base.build(
-            documents / "documents.jsonl", out, report=context.report, leave_if_asked=context.leave_if_asked
+            documents / "documents.jsonl",
+            out,
+            shape=base.Shape(**context.spec.get("shape", {})),
+            report=context.report,
+            leave_if_asked=context.leave_if_asked,
         )
     make_portable(out)
     digest = context.artifacts.save_folder(out, {"kind": "base", "name": name})

@@ -36,13 +36,23 @@ class Training:
     def __init__(self, database: Database, artifacts: Artifacts, jobs: Jobs, settings: Settings) -> None:
         self.database, self.artifacts, self.jobs, self.settings = database, artifacts, jobs, settings
 
-    def build_base(self, actor: Actor, project_id: str, documents: list[str] | Path, name: str) -> Job:
-        """Build a tiny base model from documents (texts, or a JSONL file of {"text"}), as a job."""
+    def build_base(
+        self,
+        actor: Actor,
+        project_id: str,
+        documents: list[str] | Path,
+        name: str,
+        shape: dict[str, Any] | None = None,
+    ) -> Job:
+        """Build a tiny base model from documents (texts, or a JSONL file of {"text"}), as a job.
+
+        `shape` changes its size or schooling: hidden, layers, steps ... (`recipes.base.Shape`).
+        """
         with self.database.read() as session:
             permit(session, actor, Role.EDITOR)
             if name in ModelRepository(session).names(project_id):
                 raise InvalidInput(f"There is already a model named “{name}”. Choose another name.")
-        spec = {"name": name, "documents": self._stored(documents), "project_id": project_id}
+        spec = {"name": name, "documents": self._stored(documents), "project_id": project_id, "shape": shape or {}}
         return self.jobs.submit(actor, "build_base", spec, title=f"Build {name}", project_id=project_id)
 
     def plan(
