@@ -1,0 +1,49 @@
+"""A serving target whose servers are a FakeTgi each, in this process: started, crashed and stopped at will."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from studio.deploy.targets.port import Launch, Look, Running
+from tests.fakes.tgi import FakeTgi
+
+
+class FakeTarget:
+    """All instances share the servers, as all workers share a machine."""
+
+    needs_weights = False
+    servers: dict[str, FakeTgi] = {}
+    launched: list[Launch] = []
+    answers: dict[str, list[int]] = {}
+    crash_at_start = False
+    ignores_requests_to_stop = False
+    _open = ExitStack()
+
+    @classmethod
+    def reset(cls) -> None:
+        """Close every server and forget."""
+        cls._open.close()
+        cls.servers, cls.launched, cls.answers = {}, [], {}
+        cls.crash_at_start = cls.ignores_requests_to_stop = False
+
+    def launch(self, launch: Launch) -> Running:
+        """A new server under the served name."""
+        self.launched.append(launch)
+        handle = f"server-{len(self.launched)}"
+        fake = self._open.enter_context(self._server(launch).running())
+        if not self.crash_at_start:
+            self.servers[handle] = fake
+        return Running(handle, fake.url)
+
+    def _server(self, launch: Launch) -> FakeTgi:
+        return FakeTgi(name=launch.served_name, key=launch.api_key, answers=self.answers)
+
+    def look(self, handle: str, folder: Path) -> Look:
+        """Alive until crashed or stopped."""
+        return Look(handle in self.servers, f"the last words of {handle}")
+
+    def stop(self, handle: str, now: bool = False) -> None:
+        """Gone at once, unless it is stubborn and not killed."""
+        if now or not self.ignores_requests_to_stop:
+            self.servers.pop(handle, None)
