@@ -14,8 +14,6 @@ PACKAGES = ("studio", "storage", "pages")
 SOURCES = sorted(
     path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if "versions" not in path.parts
 )
-    path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if "versions" not in path.parts
-)
 PAGES = sorted(path for path in (ROOT / "pages").glob("*.py") if path.name != "__init__.py")
 PAGE_MAP = {
     *("home", "capture", "curate", "label", "review", "train", "evaluate", "deploy", "improve", "settings"),
