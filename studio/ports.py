@@ -28,10 +28,18 @@ def holder(port: int) -> str:
     """The process that listens on the port, as far as the system tells: "python -m http.server (process 123)" or ""."""
     sockets = {f"socket:[{inode}]" for inode in _listening(port)}
     for entry in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if sockets & {os.readlink(link) for link in (entry / "fd").iterdir()}:
-                return f"{command_line(int(entry.name))[:120]} (process {entry.name})"
+        if sockets & _open_files(entry):
+            return f"{command_line(int(entry.name))[:120]} (process {entry.name})"
     return ""
+
+
+def _open_files(process: Path) -> set[str]:
+    found = set()
+    with suppress(OSError):
+        for link in (process / "fd").iterdir():
+            with suppress(OSError):  # closed meanwhile
+                found.add(os.readlink(link))
+    return found
 
 
 def _listening(port: int) -> list[str]:

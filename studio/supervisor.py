@@ -11,13 +11,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import IO
 
-from storage.types import new_id
 from studio.jobs import processes
 
 COOKIE = "STUDIO_SUPERVISOR"
@@ -68,7 +68,7 @@ class Supervisor:
     ) -> None:
         self.all = [Running(child) for child in children]
         self.on_ready, self.grace_s, self.out = on_ready, grace_s, out
-        self.cookie = new_id()
+        self.cookie = uuid.uuid4().hex
         self._selector = selectors.DefaultSelector()
         self._asked = 0
         self._announced = False

@@ -8,10 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import studio
-from storage.database import Database
-from storage.migrate import migrate
 from studio.errors import Conflict
-from studio.jobs.folders import take_lock
+from studio.jobs.locks import take_lock
 from studio.ports import holder, is_free
 from studio.settings import Settings
 from studio.supervisor import Child, Supervisor
@@ -51,6 +49,8 @@ def _supervise(settings: Settings, wanted: Sequence[Child], notes: list[str]) ->
 
 def prepare(settings: Settings) -> list[str]:
     """Migrate the database and, on the first start, make the admin. Returns lines for the operator."""
+    from storage.database import Database
+    from storage.migrate import migrate
     from studio.access.people import People
     from studio.access.secrets import SecretBox
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from contextlib import suppress
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.artifacts import write_atomically
+from studio.jobs.locks import take_lock
 
 RECORDS = ("launch.json", "proc.json", "exit.json", "error.json", "stopped")
 
@@ -94,18 +94,6 @@ class RunFolder:
     def write_gpus(self, attempt: int, gpus: list[int]) -> None:
         """Remember which GPUs the attempt holds, for the next worker."""
         write_atomically(self.attempt(attempt) / "launch.json", json.dumps({"gpus": gpus}).encode())
-
-
-def take_lock(path: Path) -> int | None:
-    """An exclusive lock on the file as an open descriptor, or None when another process has it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

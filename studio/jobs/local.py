@@ -21,8 +21,9 @@ from storage.tables import Job
 from storage.types import new_id, now
 from studio.errors import Conflict
 from studio.jobs import processes
-from studio.jobs.folders import RunFolder, take_lock
+from studio.jobs.folders import RunFolder
 from studio.jobs.launch import RUN_COOKIE, launch, why_not
+from studio.jobs.locks import take_lock
 from studio.jobs.outcome import judge
 from studio.settings import Settings
 
