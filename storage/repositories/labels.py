@@ -42,7 +42,7 @@ class LabelItemRepository(Repository[LabelItem]):
     table: ClassVar[type[LabelItem]] = LabelItem
 
     def of_task(self, task_id: str) -> list[LabelItem]:
-        """Every item of the task, in the order they were chosen."""
+        """Every item of the task, by id."""
         return list(self.session.exec(select(LabelItem).where(LabelItem.task_id == task_id).order_by(LabelItem.id)))
 
     def page(self, task_id: str, after: str = "", limit: int = STEP) -> list[tuple[LabelItem, Example]]:
