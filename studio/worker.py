@@ -17,6 +17,8 @@ from studio.settings import Settings
 TICK_S = 0.5
 RECONCILE_S = 2.0
 COLLECT_S = 15.0
+PATIENCE_S = 5.0
+SETTLE_S = 5.0
 log = logging.getLogger("studio.worker")
 
 
@@ -48,14 +50,14 @@ class Periodic(threading.Thread):
 
 
 def work(settings: Settings, stop: threading.Event) -> None:
-    """Run until `stop` is set, then stop every running job; they resume with the next worker.
+    """Run until `stop` is set, then stop every running job and server; they come back with the next worker.
 
     After a crash nothing is stopped: the next worker adopts what runs.
     """
-    database = Database(settings.database)
+    database, artifacts = Database(settings.database), Artifacts(settings.artifacts)
     worker = LocalWorker(settings, database)
     others = [
-        Periodic("deployments", RECONCILE_S, _reconcile(settings, database), stop),
+        Periodic("deployments", RECONCILE_S, _reconcile(database, settings, artifacts), stop),
         Periodic("labels", COLLECT_S, _collect(settings), stop),
     ]
     for other in others:
@@ -63,15 +65,21 @@ def work(settings: Settings, stop: threading.Event) -> None:
     while not stop.wait(TICK_S):
         worker.tick()
     for other in others:
-        if other.bug:  # running jobs go on and are adopted by the next worker
+        other.join(PATIENCE_S)
+        if other.bug:
             raise other.bug
+    _stop_servers(database, settings, artifacts)
     worker.stop_all()
     worker.close()
 
 
-def _reconcile(settings: Settings, database: Database) -> Callable[[], object]:
-    artifacts = Artifacts(settings.artifacts)
+def _stop_servers(database: Database, settings: Settings, artifacts: Artifacts) -> None:
+    from studio.deploy.reconcile import stop_servers
 
+    stop_servers(database, settings, artifacts)
+
+
+def _reconcile(database: Database, settings: Settings, artifacts: Artifacts) -> Callable[[], object]:
     def call() -> None:
         from studio.deploy.reconcile import reconcile
 
@@ -81,13 +89,10 @@ def _reconcile(settings: Settings, database: Database) -> Callable[[], object]:
 
 
 def _collect(settings: Settings) -> Callable[[], object]:
-    studio: list[object] = []
-
     def call() -> None:
         from studio.bootstrap import build_studio
 
-        studio[:] = studio or [build_studio(settings)]
-        studio[0].labeling.sync_open()  # type: ignore[attr-defined]
+        build_studio(settings).labeling.sync_open()
 
     return call
 
@@ -95,6 +100,7 @@ def _collect(settings: Settings) -> Callable[[], object]:
 def main() -> int:
     """Start, and leave cleanly on TERM or Ctrl-C."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # else a line for every health check
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
