@@ -7,6 +7,8 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
 
 from storage.artifacts import Artifacts
 from storage.database import Database
@@ -14,11 +16,13 @@ from studio.errors import StudioError
 from studio.jobs.local import LocalWorker
 from studio.settings import Settings
 
+if TYPE_CHECKING:
+    from studio.label.tasks import Labeling
+
 TICK_S = 0.5
 RECONCILE_S = 2.0
 COLLECT_S = 15.0
 PATIENCE_S = 5.0
-SETTLE_S = 5.0
 log = logging.getLogger("studio.worker")
 
 
@@ -89,12 +93,13 @@ def _reconcile(database: Database, settings: Settings, artifacts: Artifacts) -> 
 
 
 def _collect(settings: Settings) -> Callable[[], object]:
-    def call() -> None:
+    @cache
+    def labeling() -> Labeling:
         from studio.bootstrap import build_studio
 
-        build_studio(settings).labeling.sync_open()
+        return build_studio(settings).labeling
 
-    return call
+    return lambda: labeling().sync_open()
 
 
 def main() -> int:
