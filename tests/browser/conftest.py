@@ -26,7 +26,7 @@ HARMLESS = ("/_stcore/health", "/_stcore/host-config")
 WAIT_MS = 20_000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def studio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStudio]:
     """The whole studio except Argilla, as `studio up` runs it."""
     settings = settings_in(tmp_path_factory.mktemp("studio") / "home")
@@ -35,13 +35,13 @@ def studio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningS
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
     with sync_playwright() as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None and not Path(playwright.chromium.executable_path).exists():

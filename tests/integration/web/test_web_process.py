@@ -8,7 +8,8 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -45,6 +46,12 @@ def cookie_of(web: RunningStudio, username: str) -> str:
         return f"{COOKIE}={client.cookies[COOKIE]}"
 
 
+def in_its_own_loop(page: Coroutine[None, None, str]) -> str:
+    """Run it in a thread, because a browser test before may have left a loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, page).result()
+
+
 async def run_page(web: RunningStudio, cookie: str, session: str | None = None, **headers: str) -> str:
     """Open the app's WebSocket as a browser does, run the first page to its end, and return the session's id."""
     url = web.url.replace("http", "ws") + "/_stcore/stream"
@@ -71,21 +78,21 @@ def test_nobody_can_resume_the_live_session_of_another_person(web: RunningStudio
     people.create(Actor.operator(), "eve", PASSWORD, "viewer")
     database.close()
     admin, eve = cookie_of(web, "admin"), cookie_of(web, "eve")
-    session = asyncio.run(run_page(web, admin))
+    session = in_its_own_loop(run_page(web, admin))
     spoofed = {"x-whetstone-user": "admin"}
-    assert asyncio.run(run_page(web, eve, session, **spoofed)) != session
-    assert asyncio.run(run_page(web, admin, session)) == session
+    assert in_its_own_loop(run_page(web, eve, session, **spoofed)) != session
+    assert in_its_own_loop(run_page(web, admin, session)) == session
 
 
 def test_a_websocket_without_a_sign_in_is_refused(web: RunningStudio) -> None:
     for cookie, headers in (("", {}), ("", {"x-whetstone-user": "admin"}), (f"{COOKIE}=guess", {})):
         with pytest.raises(websockets.exceptions.InvalidStatus) as refused:
-            asyncio.run(run_page(web, cookie, **headers))
+            in_its_own_loop(run_page(web, cookie, **headers))
         assert refused.value.response.status_code == 403
 
 
 def test_after_a_page_ran_the_process_has_loaded_no_training_library(web: RunningStudio) -> None:
-    asyncio.run(run_page(web, cookie_of(web, "admin")))
+    in_its_own_loop(run_page(web, cookie_of(web, "admin")))
     maps = Path(f"/proc/{web.pids[0]}/maps").read_text()
     assert "pyarrow" in maps  # the file does list what Python loaded
     assert not re.search(r"torch|transformers|bitsandbytes|/peft/", maps)
