@@ -6,7 +6,7 @@ from studio.access.actor import Role
 from studio.ui import capture_actions as actions
 from studio.ui import capture_view as view
 from studio.ui.capture_drawer import drawer
-from studio.ui.capture_filters import filter_row
+from studio.ui.capture_filters import filter_row, range_choice
 from studio.ui.components import active_jobs, empty_state, next_step, page_header
 from studio.ui.settings.secret import shown_once
 from studio.ui.state import current_actor, current_project, current_studio
@@ -32,7 +32,9 @@ if not captured:
     actions.first_calls(project)
     st.stop()
 
-with st.container(horizontal=True, gap="small"):
+with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+    range_choice()
+    st.space("stretch")
     if st.button("Connect", icon=":material/cable:", key="connect_feature"):
         actions.connect_dialog(project)
     if st.button("Import a file", icon=":material/upload_file:", key="import", disabled=not actor.can(Role.EDITOR)):

@@ -20,8 +20,7 @@ CURSOR = "capture_cursor"
 
 
 def filter_row(project: Project, facets: Facets) -> LogFilter:
-    """Search, model, status, rating, tags and time range."""
-    restore_filters("capture", KEYS)
+    """Search, model, status, rating and tags; call `range_choice` before it."""
     _drop_unknown(facets)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="capture_filters"):
         st.text_input(
@@ -38,18 +37,23 @@ def filter_row(project: Project, facets: Facets) -> LogFilter:
         _choice("Status", list(facets.statuses), "status", 150)
         _choice("Rating", list(RATINGS), "rating", 140)
         _choice("Tag", tag_options(facets), "tag", 150)
-        st.segmented_control(
-            "Range",
-            list(RANGES),
-            key="range",
-            default="30d",
-            required=True,
-            label_visibility="collapsed",
-            bind="query-params",
-            on_change=to_first_page,
-        )
     keep_filters("capture", KEYS)
     return chosen_filter(project)
+
+
+def range_choice() -> None:
+    """The time range; the first of the page's filters, so it brings the remembered ones back."""
+    restore_filters("capture", KEYS)
+    st.segmented_control(
+        "Range",
+        list(RANGES),
+        key="range",
+        default="30d",
+        required=True,
+        label_visibility="collapsed",
+        bind="query-params",
+        on_change=to_first_page,
+    )
 
 
 def chosen_filter(project: Project) -> LogFilter:

@@ -18,21 +18,22 @@ from studio.ui.formats import ago, plain
 from studio.ui.state import current_studio
 
 PAGE = 50
+ROW_HEIGHT = 34
 FOLLOW_S, IDLE_S = 2, 15
 RECENT = timedelta(minutes=5)
 JUST_NOW = timedelta(minutes=10)
 OPENED = "call"
 TABLE = "capture_table"
 COLUMNS = {
-    "time": st.column_config.DatetimeColumn("Time", format="MMM D, HH:mm:ss", width=130),
-    "model": st.column_config.TextColumn("Model", width=130),
-    "status": st.column_config.TextColumn("Status", width=70),
-    "prompt": st.column_config.TextColumn("Prompt", width=320),
-    "reply": st.column_config.TextColumn("Reply", width=320),
-    "latency": st.column_config.NumberColumn("Latency", format="%d ms", width=80),
-    "tokens": st.column_config.NumberColumn("Tokens", width=70),
-    "cost": st.column_config.NumberColumn("Cost", format="$%.5f", width=80),
-    "rating": st.column_config.TextColumn("Rating", width=60),
+    "time": st.column_config.DatetimeColumn("Time", format="MMM D, HH:mm:ss", width=118),
+    "model": st.column_config.TextColumn("Model", width=112),
+    "status": st.column_config.TextColumn("Status", width=64),
+    "prompt": st.column_config.TextColumn("Prompt", width=215),
+    "reply": st.column_config.TextColumn("Reply", width=200),
+    "latency": st.column_config.NumberColumn("Latency", format="%d ms", width=66),
+    "tokens": st.column_config.NumberColumn("Tokens", width=58),
+    "cost": st.column_config.NumberColumn("Cost", format="$%.5f", width=74),
+    "rating": st.column_config.TextColumn("Rating", width=54),
 }
 
 
@@ -46,6 +47,8 @@ def explorer(project: Project, criteria: LogFilter) -> None:
 def _explorer(project: Project, criteria: LogFilter) -> None:
     newest = current_studio().logs.newest_id(project.id)
     _chart(_volume(criteria, newest // 20))
+    if criteria.text.strip() or criteria.ratings or criteria.tags:
+        st.caption("The chart counts all calls of these models, statuses and times: search, rating and tags aside.")
     cursor: list[int] = st.session_state.setdefault(CURSOR, [])
     rows = current_studio().logs.page(criteria, before=cursor[-1] if cursor else None, limit=PAGE)
     if not rows:
@@ -56,12 +59,12 @@ def _explorer(project: Project, criteria: LogFilter) -> None:
 
 
 @st.cache_data(ttl=30, max_entries=500, show_spinner=False)
-def _count(criteria: LogFilter, _newest: int) -> Count:
+def _count(criteria: LogFilter, newest: int) -> Count:
     return current_studio().logs.count(criteria)
 
 
 @st.cache_data(ttl=60, max_entries=200, show_spinner=False)
-def _volume(criteria: LogFilter, _newest: int) -> list[VolumePoint]:
+def _volume(criteria: LogFilter, newest: int) -> list[VolumePoint]:
     return current_studio().logs.volume(criteria)
 
 
@@ -102,8 +105,8 @@ def _table(rows: list[LogRow]) -> None:
         pd.DataFrame([_line(row) for row in rows]),
         key=f"calls_{rows[0].id}_{rows[-1].id}_{version}",
         hide_index=True,
-        height=460,
-        row_height=34,
+        height=min(460, 38 + ROW_HEIGHT * len(rows)),
+        row_height=ROW_HEIGHT,
         on_select="rerun",
         selection_mode="single-row",
         column_config=COLUMNS,
@@ -154,7 +157,8 @@ def _imported(job: Job) -> None:
     text = f"**{result.get('imported', 0):,}** calls imported, {result.get('duplicates', 0):,} were here already."
     st.success(text, icon=":material/check:")
     if result.get("errors"):
-        with st.expander(f"{result['errors']:,} rows could not be read", icon=":material/warning:", key="row_errors"):
+        rows = "1 row" if result["errors"] == 1 else f"{result['errors']:,} rows"
+        with st.expander(f"{rows} could not be read", icon=":material/warning:", key="row_errors"):
             st.dataframe(pd.DataFrame(result["first_errors"]), hide_index=True, key="row_error_table")
 
 
