@@ -17,6 +17,7 @@ from studio.deploy.server.answer import collect, while_connected
 from studio.deploy.server.engine import Engine
 from studio.deploy.server.errors import WireError, unknown_model
 from studio.deploy.server.metrics import Metrics
+from studio.deploy.server.promise import JsonPromise, promise
 from studio.deploy.server.stream import DONE, event, event_stream
 from studio.deploy.server.text import StopFilter, cut
 from studio.deploy.server.wire import ChatRequest, Sampling, parse
@@ -37,12 +38,12 @@ class ChatRoutes:
         asked = self._parse(body)
         sampling = asked.sampling()
         ids = self.engine.encode(self._render(asked), add_special_tokens=False)
+        promised = promise(asked.response_format)
         if asked.stream:
-            return self._stream(asked, ids, sampling)
+            return self._stream(asked, ids, sampling, promised)
         answer = await while_connected(request, collect(self.engine, self.metrics, ids, sampling))
-        text = answer.text[: cut(answer.text, sampling.stop)]
-        message, called = _message(text, asked)
-        choice = _choice("message", message, "tool_calls" if called else FINISH[answer.finish])
+        message, finish = _outcome(answer.text, FINISH[answer.finish], asked, sampling, promised)
+        choice = _choice("message", message, finish)
         usage = _usage(len(ids), len(answer.tokens))
         reply = {**self._head("chat.completion"), "choices": [choice], "usage": usage}
         return JSONResponse(reply, headers=answer.headers(self.engine.device))
@@ -72,13 +73,13 @@ class ChatRoutes:
             "system_fingerprint": "studio-embedded",
         }
 
-    def _stream(self, asked: ChatRequest, ids: list[int], sampling: Sampling) -> Response:
+    def _stream(self, asked: ChatRequest, ids: list[int], sampling: Sampling, promised: JsonPromise | None) -> Response:
         self.engine.check(ids, sampling)
 
         async def events() -> AsyncIterator[str]:
             head = self._head("chat.completion.chunk")
             try:
-                async for piece in self._pieces(asked, ids, sampling):
+                async for piece in self._pieces(asked, ids, sampling, promised):
                     yield event({**head, **piece})
             except WireError as error:
                 self.metrics.failures[error.error_type] += 1
@@ -87,23 +88,38 @@ class ChatRoutes:
 
         return event_stream(events())
 
-    async def _pieces(self, asked: ChatRequest, ids: list[int], sampling: Sampling) -> AsyncIterator[dict[str, Any]]:
-        held, started, finish = StopFilter(sampling.stop), time.perf_counter(), None
+    async def _pieces(
+        self, asked: ChatRequest, ids: list[int], sampling: Sampling, promised: JsonPromise | None
+    ) -> AsyncIterator[dict[str, Any]]:
+        held, started = StopFilter(sampling.stop), time.perf_counter()
+        whole_first = bool(asked.usable_tools or promised)
         yield _chunk({"role": "assistant", "content": ""})
         async with aclosing(self.engine.generate(ids, sampling)) as tokens:
             async for token in tokens:
-                finish = FINISH.get(token.finish or "")
-                piece = "" if asked.usable_tools else held.release(token.whole, token.finish is not None)
+                piece = "" if whole_first else held.release(token.whole, token.finish is not None)
                 if piece:
                     yield _chunk({"content": piece})
-        if asked.usable_tools:
-            message, called = _message(token.whole[: cut(token.whole, sampling.stop)], asked)
-            finish = "tool_calls" if called else finish
+        finish = FINISH[token.finish or "length"]
+        if whole_first:
+            message, finish = _outcome(token.whole, finish, asked, sampling, promised)
             yield _chunk(_as_delta(message))
         yield _chunk({}, finish)
         self.metrics.served(time.perf_counter() - started, len(ids), token.index)
         if asked.wants_usage:
             yield {"choices": [], "usage": _usage(len(ids), token.index)}
+
+
+def _outcome(
+    text: str, finish: str, asked: ChatRequest, sampling: Sampling, promised: JsonPromise | None
+) -> tuple[dict[str, Any], str]:
+    """The message that a whole text makes, once it has been checked, and why it ended."""
+    text = text[: cut(text, sampling.stop)]
+    message, called = _message(text, asked)
+    if called:
+        return message, "tool_calls"
+    if promised and finish != "length":  # a cut answer says so itself, as it does at OpenAI
+        promised.check(text)
+    return message, finish
 
 
 def _message(text: str, asked: ChatRequest) -> tuple[dict[str, Any], bool]:

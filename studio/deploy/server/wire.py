@@ -109,7 +109,6 @@ class ChatRequest(BaseModel):
     def sampling(self) -> Sampling:
         """The engine's view: sampled unless the temperature is 0, which is greedy."""
         _refuse(
-            grammar=self.response_format and self.response_format.get("type") != "text",
             logprobs=self.logprobs or self.top_logprobs,
             n=self.n not in (None, 1),
             logit_bias=self.logit_bias,

@@ -123,7 +123,7 @@ def test_a_wrong_key_is_refused(server: RunningServer) -> None:
 
 @pytest.mark.parametrize(
     "request_part",
-    [{"n": 2}, {"logprobs": True}, {"response_format": {"type": "json_object"}}, {"presence_penalty": 1}],
+    [{"n": 2}, {"logprobs": True}, {"response_format": {"type": "regex", "value": "a"}}, {"presence_penalty": 1}],
 )
 def test_what_cannot_be_honoured_is_refused_not_ignored(chat: Callable[..., Any], request_part: dict[str, Any]) -> None:
     with pytest.raises(openai.UnprocessableEntityError) as refused:
@@ -153,3 +153,11 @@ def test_tools_are_accepted_and_a_plain_answer_stays_text(chat: Callable[..., An
     assert whole.choices[0].message.tool_calls is None and whole.choices[0].message.content
     pieces = [chunk.choices[0].delta.content or "" for chunk in chat(temperature=0, tools=[tool], stream=True)]
     assert "".join(pieces) == whole.choices[0].message.content
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_promised_json_is_never_broken_json(chat: Callable[..., Any], stream: bool) -> None:
+    whole = chat(temperature=0).choices[0].message.content
+    stop = whole[3:5]
+    with pytest.raises(openai.APIError):
+        list(chat(temperature=0, stop=[stop], stream=stream, response_format={"type": "json_object"}))
