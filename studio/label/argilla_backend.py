@@ -102,7 +102,7 @@ class ArgillaBackend:
             return Health(False, error.message)
         if not self.api_key:
             return Health(False, "Argilla answers, but the studio has no key for it. Set STUDIO_ARGILLA_API_KEY.")
-        return Health(True, f"Argilla {found} at {self.url}")
+        return Health(True, f"Argilla {found} answers")
 
     def _dataset(self, workspace: str, name: str) -> str | None:
         """The id of the task's dataset; one that a crash left half made is removed."""

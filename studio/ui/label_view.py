@@ -106,7 +106,7 @@ def _figures(task_id: str) -> None:
     answers = "1 answer" if task.answers_per_item == 1 else f"{task.answers_per_item} answers"
     share = progress.complete / max(progress.items, 1)
     st.progress(share, text=f"{progress.complete:,} of {progress.items:,} examples have {answers}")
-    left, right = st.columns(2)
+    left, right = st.columns([2, 3])
     with left:
         st.caption("Progress per person")
         _people(progress)

@@ -17,6 +17,7 @@ from studio.ui.state import current_studio, reported_errors
 
 AT = "review_at"
 MOST_CHOICES = 9
+LONG = 1200
 
 
 def current_dispute(disputes: list[Dispute]) -> Dispute:
@@ -28,7 +29,8 @@ def current_dispute(disputes: list[Dispute]) -> Dispute:
 def show_dispute(dispute: Dispute, left: int, actor: Actor) -> None:
     """The example, the answers, and the ways to decide."""
     st.caption(f"{left:,} left to decide")
-    with st.container(border=True, height=260):
+    is_long = sum(len(str(message.get("content"))) for message in dispute.example.messages) > LONG
+    with st.container(border=True, height=260 if is_long else "content"):
         conversation(dispute.example)
     choices = _choices(dispute)
     for column, (number, (title, output, note)) in zip(

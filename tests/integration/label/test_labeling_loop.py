@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import threading
+import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
 import pytest
+import standardwebhooks
 
 from storage.database import Database
 from storage.tables import Dataset, Example, LabelTask
@@ -90,18 +95,47 @@ def test_publishing_again_after_an_interruption_makes_no_second_task(
     assert {item.backend_ref for item, _example in labeling.items(task.id)} == before and len(before) == 20
 
 
-def test_a_restart_of_the_server_keeps_every_answer(
+class Heard(BaseHTTPRequestHandler):
+    """Keeps what a webhook delivers, once its signature is right."""
+
+    secret = ""
+    events: list[str] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.events.append(standardwebhooks.Webhook(self.secret).verify(body, headers)["type"])
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_parts: object) -> None:
+        """Quiet."""
+
+
+def test_a_restart_keeps_every_answer_and_new_ones_are_told_by_webhook(
     labeling: Labeling, task: LabelTask, argilla: ArgillaProcess
 ) -> None:
-    key = labeling.items(task.id)[0][0].id
-    labeling.backend().answer_as(task.backend_ref, "mia", {key: right("x")})
+    first, second, *_others = (item.id for item, _example in labeling.items(task.id))
+    labeling.backend().answer_as(task.backend_ref, "mia", {first: right("x")})
     argilla.kill()
     with pytest.raises(Unavailable):
         labeling.sync(task.id)
     assert not labeling.health().ok
+
+    receiver = ThreadingHTTPServer(("127.0.0.1", 0), Heard)
+    threading.Thread(target=receiver.serve_forever, daemon=True).start()
+    argilla.arguments = ("--webhook", f"http://127.0.0.1:{receiver.server_port}/")
     argilla.start()
     assert labeling.health().ok
     assert labeling.sync(task.id).new == 1
+    Heard.secret = "whsec_" + base64.b64encode((argilla.home / "webhook_secret").read_bytes()).decode()
+    labeling.backend().answer_as(task.backend_ref, "mia", {second: right("y")})
+    deadline = time.monotonic() + 20
+    while not Heard.events and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert "response.created" in Heard.events
+    receiver.shutdown()
+    receiver.server_close()
 
 
 def test_a_ticket_signs_in_once_and_only_where_it_should(labeling: Labeling, task: LabelTask) -> None:
