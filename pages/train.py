@@ -6,19 +6,18 @@ from studio.access.actor import Role
 from studio.ui.components import empty_state, next_step, page_header
 from studio.ui.state import current_actor, current_project, current_studio, reported_errors
 from studio.ui.train_run import run_list, run_view
-from studio.ui.train_view import base_jobs, choose, first_base, show_plan
+from studio.ui.train_view import base_jobs, choose, first_base, needs_first_base, show_plan
 
 studio, actor, project = current_studio(), current_actor(), current_project()
 versions = studio.training.versions(project.id) if project else []
-shown = st.query_params.get("run")
-may_train = actor.can(Role.EDITOR) and bool(versions)
+shown, first = st.query_params.get("run"), bool(project and needs_first_base(project))
 
 clicked = page_header(
     "Train",
     "Fine-tune a small model on a frozen version and watch it learn.",
-    primary=None if shown else "Train",
+    primary=None if shown or first else "Train",
     icon="model_training",
-    disabled=not may_train,
+    disabled=not versions or not actor.can(Role.EDITOR),
 )
 if project is None:
     empty_state("folder", "No project yet", "Create one under Settings, Projects.", "Open Settings", "settings")
@@ -36,15 +35,16 @@ elif not versions:
     )
 else:
     base_jobs(project.id)
-    choice = choose(versions, project, actor)
-    if choice is None:
+    if first:
         first_base(project, actor)
     else:
+        choice = choose(versions, project, actor)
         overrides = show_plan(choice)
         if clicked:
             with reported_errors():
+                base_id = choice.base_id(actor)
                 run = studio.training.start(
-                    actor, choice.version_id, choice.base_id(actor), preset=choice.preset, overrides=overrides
+                    actor, choice.version_id, base_id, preset=choice.preset, overrides=overrides
                 )
                 st.query_params["run"] = run.id
                 st.rerun()

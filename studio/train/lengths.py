@@ -39,10 +39,13 @@ class Lengths:
         return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else 0
 
     def histogram(self, bins: int = 20) -> list[tuple[int, int]]:
-        """(upper edge in tokens, rows) pairs."""
-        width = max(1, -(-(self.longest + 1) // bins))
-        edges = [(index + 1) * width for index in range(-(-(self.longest + 1) // width))]
-        return [(edge, sum(edge - width <= count < edge for count in self.counts)) for edge in edges]
+        """(last length in the bar, rows) pairs from the shortest row to the longest."""
+        if not self.counts:
+            return []
+        shortest = min(self.counts)
+        width = -(-(self.longest - shortest + 1) // bins)
+        ends = range(shortest + width - 1, self.longest + width, width)
+        return [(end, sum(end - width < count <= end for count in self.counts)) for end in ends]
 
 
 def measure(rows: list[Row], tokenizer: Any | None) -> Lengths:

@@ -21,6 +21,15 @@ from studio.ui.formats import plain, short_number, span
 from studio.ui.state import current_studio, reported_errors
 
 SEVERITY = {"error": (st.error, "error"), "warning": (st.warning, "warning"), "info": (st.info, "info")}
+NUMBERS: tuple[tuple[str, str, float, float], ...] = (
+    ("lora_r", "Adapter rank", 1, 256),
+    ("num_train_epochs", "Passes over the data", 0.1, 100.0),
+    ("learning_rate", "Learning rate", 1e-7, 1.0),
+    ("batch_size", "Rows per step", 1, 512),
+    ("max_length", "Longest row, in tokens", 16, 131072),
+    ("max_steps", "Step limit", 1, 1_000_000),
+    ("seed", "Seed", 0, 2**31 - 1),
+)
 FITS = {"fits": ":green-badge[Fits]", "tight": ":orange-badge[Tight]", "too big": ":red-badge[Too big]"}
 
 
@@ -47,11 +56,14 @@ def base_jobs(project_id: str) -> None:
     active_jobs(project_id, ("build_base",), key="base_job")
 
 
-def choose(versions: list[tuple[DatasetVersion, Dataset]], project: Project, actor: Actor) -> Choice | None:
-    """The three questions of a run; None while there is no base to start from."""
+def needs_first_base(project: Project) -> bool:
+    """Whether this is the sample project before its base model is built."""
+    return project.is_sample and not current_studio().models.all(project.id, ("base",))
+
+
+def choose(versions: list[tuple[DatasetVersion, Dataset]], project: Project, actor: Actor) -> Choice:
+    """The three questions of a run."""
     bases = _bases(project.id)
-    if not any(key.startswith("model:") for key in bases) and project.is_sample:
-        return None
     named = {version.id: f"{dataset.name}, version {version.number}" for version, dataset in versions}
     with st.container(border=True, key="train_choice"):
         left, middle, right = st.columns([2, 2, 2])
@@ -80,16 +92,21 @@ def first_base(project: Project, actor: Actor) -> None:
 
 def show_plan(choice: Choice) -> dict[str, Any]:
     """The plan with its reasons and what the run doctor found; returns the values a person set."""
-    overrides = _advanced(choice)
+    plan_here, reasons_here = st.container(), st.container()
     with reported_errors():
+        advice, _findings = _planned(choice, "{}")
+        overrides = _advanced(advice)
         plan, findings = _planned(choice, json.dumps(overrides, sort_keys=True))
-        st.markdown(f"**{plain(plan.sentence)}**")
-        _estimates(plan)
-        for finding in findings:
-            show, icon = SEVERITY[finding.severity]
-            show(plain(finding.sentence), icon=f":material/{icon}:")
-        _reasons(plan)
-    return overrides
+        with plan_here:
+            st.markdown(f"**{plain(plan.sentence)}**")
+            _estimates(plan)
+            for finding in findings:
+                show, icon = SEVERITY[finding.severity]
+                show(plain(finding.sentence), icon=f":material/{icon}:")
+        with reasons_here:
+            _reasons(plan)
+        return overrides
+    return {}
 
 
 def _bases(project_id: str) -> dict[str, str]:
@@ -116,7 +133,7 @@ def _rebuild(project: Project, actor: Actor) -> None:
 
 
 def _build_button(project: Project, actor: Actor, label: str, primary: bool) -> None:
-    busy = bool(current_studio().jobs.active(project.id, ("build_base",)))
+    busy = bool(current_studio().jobs.active(project.id, ("build_base",))) or not actor.can(Role.EDITOR)
     look: Literal["primary", "secondary"] = "primary" if primary else "secondary"
     if st.button(label, type=look, icon=":material/construction:", disabled=busy, key="build_base"):
         with reported_errors():
@@ -124,22 +141,27 @@ def _build_button(project: Project, actor: Actor, label: str, primary: bool) -> 
             st.rerun()
 
 
-def _advanced(choice: Choice) -> dict[str, Any]:
-    """Values to set instead of the advised ones; empty fields keep the advice."""
-    given: dict[str, Any] = {}
+def _advanced(advice: Plan) -> dict[str, Any]:
+    """Values to set instead of the advised ones; an empty field keeps the advice it shows."""
     with st.expander("Advanced: change a value", icon=":material/tune:"):
-        left, middle, right = st.columns(3)
-        given["training"] = left.selectbox(
-            "What is trained", ["lora", "full"], index=None, placeholder="As advised", key="override_training"
+        columns = st.columns(3)
+        way = columns[0].selectbox(
+            "What is trained", ["lora", "full"], index=None, placeholder="lora, as advised", key="set_training"
         )
-        given["lora_r"] = middle.number_input("Adapter rank", 1, 256, None, key="override_rank")
-        given["num_train_epochs"] = right.number_input("Passes over the data", 0.1, 100.0, None, key="override_epochs")
-        given["learning_rate"] = left.number_input("Learning rate", 1e-7, 1.0, None, format="%g", key="override_rate")
-        given["batch_size"] = middle.number_input("Rows per step", 1, 512, None, key="override_batch")
-        given["max_length"] = right.number_input("Longest row, in tokens", 16, 131072, None, key="override_length")
-        given["max_steps"] = left.number_input("Step limit", 1, 1_000_000, None, key="override_steps")
-        given["seed"] = middle.number_input("Seed", 0, 2**31 - 1, None, key="override_seed")
+        given: dict[str, Any] = {"training": way}
+        for number, (name, label, low, high) in enumerate(NUMBERS, start=1):
+            given[name] = columns[number % 3].number_input(
+                label, low, high, None, placeholder=_written(advice.value(name)), key=f"set_{name}", format=_format(low)
+            )
     return {name: value for name, value in given.items() if value is not None}
+
+
+def _format(low: float) -> str:
+    return "%d" if isinstance(low, int) else "%g"
+
+
+def _written(value: Any) -> str:
+    return "none" if value == 0 else f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 @st.cache_data(ttl=60, max_entries=64, show_spinner="Reading the version")
@@ -167,17 +189,18 @@ def _estimates(plan: Plan) -> None:
             ("Longest row", f"{plan.situation.lengths.longest:,} tokens", "Rows over the limit would be cut."),
         ]
     )
-    st.markdown(f"{FITS[estimate.fit]} on {plain(plan.situation.machine.place)}")
+    needs = f"{low / GIB:.1f} to {high / GIB:.1f} of {estimate.room / GIB:.1f} GiB"
+    st.caption(f"{FITS[estimate.fit]} {needs} on {plain(plan.situation.machine.place)}")
 
 
 def _reasons(plan: Plan) -> None:
     with st.expander("Why these values", icon=":material/help:"):
-        rows = [(each.label, str(each.value), each.reason, each.source) for each in plan.values]
+        rows = [(each.label, _written(each.value), each.reason, each.source) for each in plan.values]
         st.dataframe(
-            pd.DataFrame(rows, columns=["Value", "Setting", "Why", "Where the rule comes from"]),
+            pd.DataFrame(rows, columns=["What", "Value", "Why", "Where the rule comes from"]),
             hide_index=True,
             key="plan_values",
         )
         lengths = pd.DataFrame(plan.situation.lengths.histogram(), columns=["Tokens", "Rows"])
-        lengths["Tokens"] = "≤ " + (lengths["Tokens"] - 1).astype(str)
+        lengths["Tokens"] = "≤ " + lengths["Tokens"].astype(str)
         bar_chart(lengths, x="Tokens", y="Rows", key="length_histogram", height=160, alt="Rows by length in tokens")

@@ -1,10 +1,16 @@
-"""Rows of a frozen version, and the config of the tiny base, for tests that need no torch."""
+"""A frozen version and a tiny base, real but made without torch: rows, a tokenizer, a config."""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import tempfile
+from pathlib import Path
 
-from studio.curate.snapshot import Row
+from storage.artifacts import Artifacts
+from storage.database import Database
+from storage.tables import Dataset, DatasetVersion
+from studio.curate.snapshot import Row, write_rows
 
 TINY_CONFIG = {
     "model_type": "qwen3",
@@ -30,3 +36,39 @@ def make_row(text: str, output: str = "yes", split: str = "train", **more: objec
         "output_source": "model",
     }
     return Row(example_id=f"{digest[:12]}{output[:4]}", output=output, split=split, prompt_hash=digest, **values | more)
+
+
+def freeze_rows(
+    database: Database, artifacts: Artifacts, project_id: str, train: list[Row], golden: list[Row]
+) -> DatasetVersion:
+    """Freeze these rows as version 1 of a new dataset `tickets`."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        write_rows(folder / "train.parquet", train)
+        write_rows(folder / "golden.parquet", golden)
+        digest = artifacts.save_folder(folder)
+    counts = {"train_rows": len(train), "golden_rows": len(golden)}
+    with database.write() as session:
+        dataset = Dataset(project_id=project_id, name="tickets")
+        session.add(dataset)
+        session.flush()
+        version = DatasetVersion(dataset_id=dataset.id, number=1, digest=digest, **counts)
+        session.add(version)
+    return version
+
+
+def base_files(artifacts: Artifacts) -> str:
+    """The digest of a base model's files, weights aside."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+
+    tokenizer = Tokenizer(WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        tokenizer.save(str(folder / "tokenizer.json"))
+        (folder / "config.json").write_text(json.dumps(TINY_CONFIG))
+        template = {"chat_template": "{% generation %}{% endgeneration %}"}
+        (folder / "tokenizer_config.json").write_text(json.dumps(template))
+        return artifacts.save_folder(folder)

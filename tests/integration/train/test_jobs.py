@@ -7,9 +7,9 @@ import pytest
 
 from storage.artifacts import Artifacts
 from storage.database import Database
-from storage.tables import Dataset, DatasetVersion, Job, Project, TrainingRun
+from storage.tables import DatasetVersion, Job, Project, TrainingRun
 from studio.access.actor import Actor
-from studio.curate.snapshot import Row, write_rows
+from studio.curate.snapshot import Row
 from studio.jobs.context import JobCancelled, JobContext
 from studio.jobs.folders import RunFolder
 from studio.jobs.queue import Jobs
@@ -17,7 +17,7 @@ from studio.settings import Settings
 from studio.train import jobs, recipe
 from studio.train.models import Models
 from studio.train.runs import Training
-from tests.fakes.frozen_rows import make_row
+from tests.fakes.frozen_rows import freeze_rows, make_row
 from tests.integration.train.conftest import SMALL, documents
 
 pytestmark = pytest.mark.slow
@@ -30,19 +30,8 @@ def training(database: Database, artifacts: Artifacts, settings: Settings) -> Tr
 
 
 @pytest.fixture
-def version(database: Database, artifacts: Artifacts, project: Project, tmp_path: Path) -> DatasetVersion:
-    folder = tmp_path / "frozen"
-    folder.mkdir()
-    write_rows(folder / "train.parquet", _rows(WORDS[:60], "train"))
-    write_rows(folder / "golden.parquet", _rows(WORDS[60:70], "golden"))
-    with database.write() as session:
-        dataset = Dataset(project_id=project.id, name="cups")
-        session.add(dataset)
-        session.flush()
-        facts: dict[str, Any] = {"digest": artifacts.save_folder(folder), "train_rows": 60, "golden_rows": 10}
-        made = DatasetVersion(dataset_id=dataset.id, number=1, **facts)
-        session.add(made)
-    return made
+def version(database: Database, artifacts: Artifacts, project: Project) -> DatasetVersion:
+    return freeze_rows(database, artifacts, project.id, _rows(WORDS[:60], "train"), _rows(WORDS[60:70], "golden"))
 
 
 def _rows(words: list[str], split: str) -> list[Row]:
