@@ -19,7 +19,8 @@ from studio.gateway.upstream.client import Upstreams
 from studio.gateway.upstream.errors import UpstreamError, UpstreamTimeout
 from studio.gateway.upstream.pool import Reply
 
-TRY_ANOTHER = (502, 503)
+TRY_ANOTHER = (424, 502, 503)
+"""Nothing was answered: a failed generation (TGI's 424), a broken or an unavailable server."""
 LONGEST_ANSWER = 64 << 20
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from storage.artifacts import Artifacts
 from storage.database import Database
-from storage.tables import Model, Project, Provider
+from storage.tables import Model, Project, Provider, Revision
 from studio.access.actor import Actor
 from studio.access.projects import Projects
 from studio.deploy.deployments import Deployments
@@ -46,6 +46,14 @@ class Workplace:
         self._stop.set()
         if self._loop:
             self._loop.join()
+
+    def restart_worker_that_forgot(self, revision_id: str) -> None:
+        """A new worker, after one that died between starting the server and writing that down."""
+        self.stop_worker()
+        with self.database.write() as session:
+            row = session.get_one(Revision, revision_id)
+            row.handle, row.endpoint, row.state = "", "", "restarting"
+        self.start_worker()
 
     def _reconcile_until_stopped(self) -> None:
         while not self._stop.wait(0.2):
