@@ -40,6 +40,7 @@ class LocalWorker:
         self._lock = _only_worker(settings.runs)
         self.host = _host_name(settings.runs)
         self._shims: list[subprocess.Popen[bytes]] = []
+        self._asked: set[tuple[str, int]] = set()
         self._shim_died: dict[tuple[str, int], datetime] = {}
         self._last_beat = 0.0
 
@@ -59,15 +60,17 @@ class LocalWorker:
     def stop_all(self) -> None:
         """Ask every running job to stop, then make it; they go back to the queue and resume with the next worker."""
         deadline = now() + self.grace
-        for job in self._mine():
-            RunFolder.of(self.settings.runs, job.id).mark_stopped(job.attempt)
-            self._signal(job, signal.SIGTERM)
         while jobs := self._mine():
             for job in jobs:
-                if now() > deadline:
-                    self._kill(job)
+                self._stop(job, by_force=now() > deadline)
                 self._look_after(job)
             time.sleep(0.05)
+
+    def _stop(self, job: Job, by_force: bool) -> None:
+        RunFolder.of(self.settings.runs, job.id).mark_stopped(job.attempt)
+        self._ask(job)
+        if by_force:
+            self._kill(job)
 
     def _mine(self) -> list[Job]:
         with self.database.read() as session:
@@ -94,9 +97,16 @@ class LocalWorker:
     def _cancel(self, job: Job) -> None:
         if job.status != "cancelling":
             self._fenced(job, "cancelling", status="cancelling", cancel_at=now())
-            self._signal(job, signal.SIGTERM)
         elif now() - (job.cancel_at or now()) > self.grace:
             self._kill(job)
+        self._ask(job)
+
+    def _ask(self, job: Job) -> None:
+        """Send TERM once, as soon as there is a process to send it to."""
+        key = (job.id, job.attempt)
+        if key not in self._asked and RunFolder.of(self.settings.runs, job.id).process(job.attempt):
+            self._signal(job, signal.SIGTERM)
+            self._asked.add(key)
 
     def _outlive_shim(self, job: Job) -> None:
         """The shim was killed, so the job got TERM by itself; nobody can reap it, so end it after the grace."""
@@ -112,6 +122,7 @@ class LocalWorker:
         outcome = judge(job, run)
         self._fenced(job, outcome.what, **outcome.values)
         self._shim_died.pop((job.id, job.attempt), None)
+        self._asked.discard((job.id, job.attempt))
 
     def _signal(self, job: Job, number: signal.Signals) -> None:
         run = RunFolder.of(self.settings.runs, job.id)

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -18,6 +19,7 @@ from storage.database import Database
 from storage.tables import Job
 from studio.access.actor import Actor
 from studio.jobs.folders import RunFolder
+from studio.jobs.local import LocalWorker
 from studio.jobs.queue import Jobs
 from studio.settings import Settings
 from tests.fakes import job_kinds
@@ -57,8 +59,13 @@ class Host:
     def until(self, what: Callable[[], object], seconds: float = 30) -> None:
         deadline = time.monotonic() + seconds
         while not what():
-            assert time.monotonic() < deadline, f"still not after {seconds} s; worker's log:\n{self.log.read_text()}"
+            assert time.monotonic() < deadline, (
+                f"still not after {seconds} s; worker's log:\n{self.log.read_text() if self.log.exists() else ''}"
+            )
             time.sleep(0.02)
+
+    def said(self) -> str:
+        return self.log.read_text() if self.log.exists() else ""
 
     def reaches(self, job: Job, status: str, seconds: float = 30) -> Job:
         self.until(lambda: self.jobs.get(job.id).status == status, seconds)
@@ -105,7 +112,25 @@ def _role(command_line: bytes) -> str:
 
 
 @pytest.fixture
-def host(settings: Settings, database: Database, tmp_path: Path) -> Iterator[Host]:
+def host(settings: Settings, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     made = Host(settings, database, job_kinds.install(tmp_path / "kinds"))
+    monkeypatch.setenv("PYTHONPATH", made.env["PYTHONPATH"])  # for workers inside the test's own process
     yield made
     made.clean_up()
+
+
+@pytest.fixture
+def worked(host: Host) -> Iterator[Host]:
+    """A host whose worker is a thread of the test: quicker where nobody kills the worker."""
+    worker, stop = LocalWorker(host.settings, host.database, grace_s=6.0), threading.Event()
+
+    def work() -> None:
+        while not stop.wait(0.05):
+            worker.tick()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield host
+    stop.set()
+    thread.join()
+    worker.close()
