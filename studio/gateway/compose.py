@@ -55,7 +55,7 @@ def build_gateway(
             ("GET", "/health", Health(routing, journal)),
             ("GET", "/metrics", Metrics(answers, journal)),
         ],
-        background=[routing.keep_fresh, sync],
+        background=[routing.keep_fresh, cache.note_used, sync],
         on_stop=stop,
         answers=answers,
     )

@@ -7,6 +7,7 @@ import hashlib
 import logging
 import time
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from sqlalchemy.exc import DBAPIError
@@ -18,6 +19,7 @@ from studio.gateway.http import Request
 FRESH_S = 2.5
 KNOWN_S = 5.0
 MOST = 10_000
+NOTED_EVERY_S = 30.0
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,10 @@ class Resolves(Protocol):
 
     def resolve(self, secret: str, /) -> ApiKey | None:
         """The key, or None."""
+        ...
+
+    def mark_used(self, key_ids: Iterable[str], /) -> None:
+        """Note that these keys were just used."""
         ...
 
 
@@ -49,6 +55,7 @@ class KeyCache:
         self._keys = keys
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._asking: dict[bytes, asyncio.Task[KeyOf | None]] = {}
+        self._used: set[str] = set()
 
     async def require(self, request: Request) -> KeyOf:
         """The caller's key. Raises ApiError 401."""
@@ -58,7 +65,22 @@ class KeyCache:
         key = await self._find(secret.strip())
         if key is None:
             raise wrong_key()
+        self._used.add(key.id)
         return key
+
+    async def note_used(self) -> None:
+        """Write down every half minute which keys were used, for ever."""
+        while True:
+            await asyncio.sleep(NOTED_EVERY_S)
+            used, self._used = self._used, set()
+            if used:
+                await self._note(used)
+
+    async def _note(self, used: set[str]) -> None:
+        try:
+            await asyncio.to_thread(self._keys.mark_used, used)
+        except DBAPIError as error:
+            log.warning("Last use of API keys is not noted: %s", error.orig)
 
     async def _find(self, secret: str) -> KeyOf | None:
         digest = hashlib.sha256(secret.encode()).digest()

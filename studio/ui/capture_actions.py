@@ -6,7 +6,7 @@ import streamlit as st
 
 from storage.tables import Dataset, Project
 from studio.access.actor import Role
-from studio.ui.capture_filters import chosen_filter
+from studio.ui.capture_filters import calls_in_words, chosen_filter
 from studio.ui.file_drop import file_drop
 from studio.ui.navigation import page_named
 from studio.ui.settings.secret import show_once
@@ -21,9 +21,8 @@ def add_dialog(project: Project) -> None:
     criteria = chosen_filter(project)
     datasets = current_studio().datasets.all(project.id)
     names = [dataset.name for dataset in datasets]
-    st.markdown(
-        f"**{current_studio().logs.count(criteria)}** calls match the filters. Calls already added are skipped."
-    )
+    matched = calls_in_words(current_studio().logs.count(criteria))
+    st.markdown(f"{matched} matched by the filters. Calls already added are skipped.")
     chosen = st.selectbox("Dataset", [*names, NEW], key="add_to", accept_new_options=False)
     name = st.text_input("Name", value="" if names else "main", max_chars=120, key="add_name") if chosen == NEW else ""
     st.caption("Repeated prompts, failed calls and broken answers go in as left out, with the reason.")

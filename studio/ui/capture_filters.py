@@ -10,7 +10,7 @@ import streamlit as st
 from storage.tables import Project
 from storage.types import now
 from studio.capture.filters import LogFilter
-from studio.capture.logs import Facets
+from studio.capture.logs import Count, Facets
 from studio.ui.state import keep_filters, restore_filters
 
 RANGES = {"24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30), "All": None}
@@ -85,6 +85,11 @@ def clear_filters() -> None:
     """Show everything again."""
     st.session_state.update(q="", model=[], status=[], rating=[], tag=[], range="All")
     to_first_page()
+
+
+def calls_in_words(count: Count) -> str:
+    """**1** call · **1,234** calls."""
+    return f"**{count}** {'call' if count.n == 1 else 'calls'}"
 
 
 def to_first_page() -> None:

@@ -12,7 +12,7 @@ from storage.tables import Job, Project
 from storage.types import now
 from studio.capture.filters import LogFilter
 from studio.capture.logs import Count, LogRow, VolumePoint
-from studio.ui.capture_filters import CURSOR, clear_filters
+from studio.ui.capture_filters import CURSOR, calls_in_words, clear_filters
 from studio.ui.charts import STATUS_COLORS, bar_chart
 from studio.ui.formats import ago, plain
 from studio.ui.state import current_studio
@@ -82,7 +82,7 @@ def _chart(points: list[VolumePoint]) -> None:
 def _pager(count: Count, cursor: list[int], rows: list[LogRow]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         with st.container(horizontal=True, vertical_alignment="center", width="content", key="call_count"):
-            st.markdown(f"**{count}** calls")
+            st.markdown(calls_in_words(count))
             st.caption(f"newest {ago(rows[0].created_at)}" if not cursor else f"page {len(cursor) + 1}")
         with st.container(horizontal=True, width="content", gap="small"):
             newer = {"disabled": not cursor, "on_click": lambda: cursor.pop(), "icon": ":material/chevron_left:"}

@@ -1,0 +1,151 @@
+"""What goes to the upstream, what comes back, and what never does."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from studio.deploy.router import Route
+from studio.gateway.body import ChatBody
+from studio.gateway.dialects import told_error
+from studio.gateway.errors import ApiError
+from studio.gateway.headers import to_caller, to_upstream
+from studio.gateway.http import Request
+from studio.gateway.restore import ModelName, SameName
+
+MESSAGES = [{"role": "user", "content": "Hi"}]
+
+
+def request(**headers: str) -> Request:
+    pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+
+    async def nothing(*_: Any) -> Any: ...
+
+    return Request({"method": "POST", "path": "/", "headers": pairs}, nothing, nothing)
+
+
+def route(**facts: Any) -> Route:
+    return Route(**{"base_url": "http://up/v1", "upstream_model": "up", "name": "alias", **facts})
+
+
+def sent(route: Route, **fields: Any) -> Any:
+    raw = json.dumps({"model": "alias", "messages": MESSAGES, **fields}).encode()
+    return json.loads(ChatBody.read(raw, request()).for_route(route))
+
+
+def test_the_callers_bytes_are_sent_on_when_nothing_has_to_change() -> None:
+    raw = b'{ "model" : "up",   "messages":[{"role":"user","content":"caf\\u00e9"}], "seed": 1e2 }'
+    assert ChatBody.read(raw, request()).for_route(route()) is raw
+
+
+def test_the_alias_is_replaced_and_everything_unknown_is_kept() -> None:
+    assert sent(route(), top_k=3, extra={"a": [1]}) == {
+        "model": "up",
+        "messages": MESSAGES,
+        "top_k": 3,
+        "extra": {"a": [1]},
+    }
+
+
+@pytest.mark.parametrize(
+    "field", ["api_base", "base_url", "api_key", "api_version", "custom_llm_provider", "fallbacks", "user_config"]
+)
+def test_no_field_of_the_caller_chooses_the_server(field: str) -> None:
+    assert sent(route(), **{field: "http://169.254.169.254"}) == {"model": "up", "messages": MESSAGES}
+
+
+def test_metadata_is_sent_on_only_where_the_call_is_stored() -> None:
+    assert "metadata" not in sent(route(), metadata={"a": "b"})
+    assert sent(route(), metadata={"a": "b"}, store=True)["metadata"] == {"a": "b"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "tgi"),
+    [
+        (
+            {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "array"}}},
+            {"type": "json_object", "value": {"type": "array"}},
+        ),
+        ({"type": "json_schema"}, {"type": "json_object", "value": {"type": "object"}}),
+        ({"type": "json_object"}, {"type": "json_object", "value": {"type": "object"}}),
+        ({"type": "json_object", "value": {"x": 1}}, {"type": "json_object", "value": {"x": 1}}),
+        ({"type": "text"}, {"type": "text"}),
+    ],
+)
+def test_a_response_format_is_put_in_tgis_words_for_tgi_only(asked: Any, tgi: Any) -> None:
+    assert sent(route(dialect="tgi"), response_format=asked)["response_format"] == tgi
+    assert sent(route(), response_format=asked)["response_format"] == asked
+
+
+def test_the_callers_key_and_cookies_never_leave_and_the_providers_key_never_comes_back() -> None:
+    came = request(
+        authorization="Bearer wk-mine", cookie="a=b", x_api_key="x", openai_organization="o", x_request_id="r"
+    )
+    headers = dict(to_upstream(came, route(api_key="sk-up\r\nevil: 1"), stream=True))
+    assert headers[b"authorization"] == b"Bearer sk-upevil:1" and headers[b"x-request-id"] == b"r"
+    assert not set(headers) & {b"cookie", b"x-api-key", b"openai-organization", b"evil"}
+    back = dict(
+        to_caller(
+            [(b"set-cookie", b"s"), (b"x-ratelimit-remaining", b"3"), (b"server", b"x"), (b"retry-after", b"1")], "u"
+        )
+    )
+    assert back == {b"x-ratelimit-remaining": b"3", b"retry-after": b"1", b"x-whetstone-log-id": b"u"}
+
+
+def test_a_sticky_key_is_the_user_else_the_session() -> None:
+    raw = json.dumps({"model": "a", "messages": MESSAGES, "user": "ann"}).encode()
+    assert ChatBody.read(raw, request(x_session_id="s")).sticky_key == "ann"
+    assert ChatBody.read(raw.replace(b'"ann"', b"7"), request(x_session_id="s")).sticky_key == "s"
+    assert ChatBody.read(raw.replace(b'"ann"', b"7"), request()).sticky_key is None
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b'{"a": 1,}', b"\xff", b'{"model": "\\ud800"}'])
+def test_malformed_json_is_refused_with_its_place(raw: bytes) -> None:
+    with pytest.raises(ApiError, match="line 1, column") as told:
+        ChatBody.read(raw, request())
+    assert told.value.status == 400
+
+
+STREAM = (
+    'data: {"id":"1","model":"up","choices":[{"delta":{"content":"say \\"model\\": \\"up\\""}}]}\r\n\r\n'
+    'data: {"choices":[{"delta":{"content":"é東"}}], "model" : "up-2026"}\n\n: ping\n\ndata: [DONE]\n\n'
+).encode()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 40, 1000])
+def test_the_alias_is_restored_in_a_stream_cut_anywhere(size: int) -> None:
+    names = ModelName('my "alias"')
+    pieces = [names.feed(STREAM[at : at + size]) for at in range(0, len(STREAM), size)]
+    expected = STREAM.replace(b'"model":"up"', b'"model":"my \\"alias\\""').replace(
+        b'"model" : "up-2026"', b'"model":"my \\"alias\\""'
+    )
+    assert b"".join(pieces) + names.flush() == expected
+
+
+def test_the_last_line_without_an_end_is_not_lost() -> None:
+    names = ModelName("a")
+    assert names.feed(b'data: {"model":"up"}') == b"" and names.flush() == b'data: {"model":"a"}'
+
+
+def test_a_providers_own_model_passes_unchanged() -> None:
+    assert SameName().feed(STREAM) is STREAM and SameName().in_body(STREAM) is STREAM
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told", "message"),
+    [
+        (429, b'{"error": {"message": "slow down", "code": "x"}}', 429, "slow down"),
+        (424, b'{"error": "failed", "error_type": "generation"}', 502, "failed"),
+        (422, b'{"error": "too long", "error_type": "validation"}', 422, "too long"),
+        (500, b"Internal Server Error", 500, "Internal Server Error"),
+        (503, b"", 503, "answered 503"),
+        (401, b'{"error": {"message": "Incorrect API key provided: sk-abc"}}', 502, "refused the studio's key"),
+        (403, b"no", 502, "refused the studio's key"),
+    ],
+)
+def test_upstream_errors_are_told_in_one_form(status: int, body: bytes, told: int, message: str) -> None:
+    code, answer = told_error(status, body)
+    assert code == told and message in json.loads(answer)["error"]["message"]
+    assert b"sk-abc" not in answer
