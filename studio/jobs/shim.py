@@ -22,12 +22,12 @@ BOOT_ID = "/proc/sys/kernel/random/boot_id"
 def main(folder: str, lock: int, argv: list[str]) -> int:
     """Start the job, remember it on disk before it runs its first line, wait for it, leave nothing behind."""
     prctl(PR_SET_CHILD_SUBREAPER, 1)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(writer)
         become(argv, folder, lock, reader)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # not before the fork: a TERM to the child must never be ignored
     with suppress(OSError):  # the child does the same; whoever is first
         os.setpgid(child, child)
     write(folder, "proc.json", describe(child))
@@ -42,7 +42,6 @@ def main(folder: str, lock: int, argv: list[str]) -> int:
 def become(argv: list[str], folder: str, lock: int, reader: int) -> None:
     """In the child: wait until the shim has recorded us, then turn into the job."""
     os.setpgid(0, 0)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.read(reader, 1) != b"g":
         os._exit(97)  # the shim died before recording us
