@@ -92,7 +92,7 @@ def _lay_out(context: JobContext, run: TrainingRun, rows: data.TrainingData, bas
 def _downloaded(context: JobContext, base: Model) -> str:
     """Fetch a Hub base once, keep it as an artifact, and remember its digest on the model."""
     context.report(0.02, f"Downloading {base.hub_id}")
-    folder = context.settings.root / "downloads" / base.hub_id.replace("/", "--")
+    folder = context.folder / "download"
     commit = hub.download(base.hub_id, base.hub_revision, folder)
     shutil.rmtree(folder / ".cache", ignore_errors=True)
     digest = context.artifacts.save_folder(folder, {"kind": "base", "hub_id": base.hub_id, "revision": commit})

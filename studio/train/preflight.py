@@ -10,9 +10,9 @@ from pathlib import Path
 
 from studio.curate.leakage import leaks
 from studio.curate.snapshot import VersionData
-from studio.train.advise import Plan
 from studio.train.data import why_left_out
 from studio.train.machine import GIB
+from studio.train.plan import Plan
 
 FEW_ROWS = 50
 CHECKPOINTS_KEPT = 3

@@ -21,11 +21,12 @@ from studio.jobs.folders import RunFolder, log_tail
 from studio.jobs.queue import Jobs
 from studio.settings import Settings
 from studio.train import data, recipe
-from studio.train.advise import Plan, Situation, make_plan
+from studio.train.advise import make_plan
 from studio.train.events import tail
 from studio.train.lengths import measure
 from studio.train.machine import Machine, this_machine
 from studio.train.models import existing_model, hub_base
+from studio.train.plan import Plan, Situation
 from studio.train.preflight import Finding, examine
 from studio.train.weights import shape_of, template_of, tokenizer_of
 

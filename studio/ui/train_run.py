@@ -18,6 +18,7 @@ from studio.ui.state import current_studio
 
 POINTS = 300
 NEWEST = 20
+HELD_OUT = "Answers equal to the data's, which may be wrong themselves; Evaluate measures against verified ones."
 Events = list[dict[str, Any]]
 
 
@@ -84,9 +85,10 @@ def _samples(events: Events) -> None:
     step = samples[-1]["step"]
     latest = [event for event in samples if event["step"] == step]
     st.caption(f"Its answers at step {step} to {len(latest)} held-out prompts")
-    rows = [(each["prompt"], each["expected"], each["answer"], each["answer"] == each["expected"]) for each in latest]
-    table = pd.DataFrame(rows, columns=["Prompt", "Expected", "Answer", "Same"])
-    st.dataframe(table, hide_index=True, key="samples", width="stretch")
+    rows = [(each["answer"] == each["expected"], each["answer"], each["expected"], each["prompt"]) for each in latest]
+    table = pd.DataFrame(rows, columns=["Same", "Answer", "Expected", "Prompt"])
+    widths = {"Same": st.column_config.CheckboxColumn(width="small")}
+    st.dataframe(table, hide_index=True, key="samples", column_config=widths)
 
 
 def _outcome(run: TrainingRun) -> None:
@@ -95,9 +97,13 @@ def _outcome(run: TrainingRun) -> None:
     loss = summary.get("best_eval_loss")
     metric_row(
         [
-            ("Held-out, wholly right", "-" if exact is None else percent(exact), "Greedy answers equal to the data's."),
+            ("Held-out, wholly right", "-" if exact is None else percent(exact), HELD_OUT),
             ("Best held-out loss", "-" if loss is None else f"{loss:.3f}"),
-            ("Speed", f"{summary['tokens_per_second']:,} tokens/s", f"On {summary['device']}."),
+            (
+                "Tokens per second",
+                f"{summary['tokens_per_second']:,}",
+                f"On {summary['device']}, with evaluations.",
+            ),
             ("Time", span(summary["wall_s"]), f"{summary['steps']} steps, {summary['tokens']:,} tokens."),
             ("Memory peak", f"{summary['peak_memory_mb']:,} MB"),
         ]

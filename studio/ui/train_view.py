@@ -11,9 +11,10 @@ import streamlit as st
 
 from storage.tables import Dataset, DatasetVersion, Project
 from studio.access.actor import Actor, Role
-from studio.train.advise import PRESETS, Plan
+from studio.train.advise import PRESETS
 from studio.train.hub import MENU
 from studio.train.machine import GIB
+from studio.train.plan import Plan
 from studio.train.preflight import Finding
 from studio.ui.charts import bar_chart
 from studio.ui.components import active_jobs, metric_row
@@ -161,7 +162,9 @@ def _format(low: float) -> str:
 
 
 def _written(value: Any) -> str:
-    return "none" if value == 0 else f"{value:g}" if isinstance(value, int | float) else str(value)
+    if value is None:
+        return "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 @st.cache_data(ttl=60, max_entries=64, show_spinner="Reading the version")

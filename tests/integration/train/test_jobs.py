@@ -18,6 +18,7 @@ from studio.train import jobs, recipe
 from studio.train.models import Models
 from studio.train.runs import Training
 from tests.fakes.frozen_rows import freeze_rows, make_row
+from tests.fakes.hub import COMMIT, running_hub
 from tests.integration.train.conftest import SMALL, documents
 
 pytestmark = pytest.mark.slow
@@ -75,6 +76,31 @@ def test_from_documents_to_a_registered_tuned_model_that_can_prove_itself(
     assert finished.finished_at and finished.summary["steps"] == 6 and finished.summary["model_id"] == tuned.id
     _folder_is_complete(context.folder, finished)
     assert training.plan(version.id, base.id).estimate.measured
+
+
+def test_a_hub_base_is_downloaded_once_by_the_run_and_kept_as_an_artifact(
+    training: Training,
+    version: DatasetVersion,
+    project: Project,
+    operator: Actor,
+    base_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    models, hub_id = Models(training.database), "Qwen/Qwen3-0.6B"
+    base = models.register_hub_base(operator, project.id, hub_id)
+    overrides = {"max_steps": 1, "max_length": 64, "batch_size": 2}
+    run = training.start(operator, version.id, base.id, overrides=overrides)
+    with running_hub(hub_id, base_folder) as endpoint:
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", endpoint)
+        files = endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", files)
+        result = jobs.train(_context(training, training.jobs.get(str(run.job_id))))
+    downloaded = models.get(base.id)
+    assert downloaded.hub_revision == COMMIT
+    assert ".cache" not in str(training.artifacts.manifest(downloaded.digest)["files"])
+    assert models.get(result["model_id"]).parent_id == base.id
+    assert training.plan(version.id, base.id).situation.lengths.exact, "its own tokenizer counts from now on"
 
 
 def test_a_base_that_was_built_is_not_built_again(training: Training, project: Project, operator: Actor) -> None:

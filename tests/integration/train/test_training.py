@@ -170,9 +170,10 @@ def test_trl_accepts_the_recipe_as_it_is_and_refuses_a_key_it_does_not_know(lay_
 
 
 def test_every_advised_recipe_is_accepted_by_trl(lay_out: Callable[..., Path]) -> None:
-    from studio.train.advise import Situation, make_plan
+    from studio.train.advise import make_plan
     from studio.train.lengths import Lengths
     from studio.train.machine import GIB, Machine
+    from studio.train.plan import Situation
     from studio.train.recipes.sft import load
     from studio.train.shape import ModelShape
     from tests.fakes.frozen_rows import TINY_CONFIG

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from studio.errors import InvalidInput
-from studio.train.advise import Situation, make_plan
+from studio.train.advise import make_plan
 from studio.train.hub import MENU, on_menu
 from studio.train.lengths import Lengths
 from studio.train.machine import GIB, Machine
+from studio.train.plan import Situation
 from studio.train.shape import ModelShape
 from tests.fakes.frozen_rows import TINY_CONFIG
 

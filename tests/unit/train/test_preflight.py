@@ -4,10 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from studio.curate.snapshot import VersionData
-from studio.train.advise import Situation, make_plan
+from studio.train.advise import make_plan
 from studio.train.hub import on_menu
 from studio.train.lengths import Lengths
 from studio.train.machine import GIB, Machine
+from studio.train.plan import Situation
 from studio.train.preflight import Finding, examine
 from studio.train.shape import ModelShape
 from tests.fakes.frozen_rows import TINY_CONFIG, make_row
