@@ -5,6 +5,7 @@ import streamlit as st
 from studio.access.actor import Role
 from studio.ui import deploy_view as view
 from studio.ui.components import active_jobs, empty_state, next_step, page_header
+from studio.ui.deploy_revision import revision_card
 from studio.ui.state import current_actor, current_project, current_studio
 
 studio, actor, project = current_studio(), current_actor(), current_project()
@@ -37,7 +38,7 @@ if found is None:
         view.deploy_dialog(project, models, "")
     st.stop()
 
-view.choose_alias(deployments, found)
+view.choose_alias(project, models, deployments, found)
 view.split(found)
 revisions, playground, connect, history = st.tabs(
     ["Revisions", "Try it", "Connect", "History"], key="deploy_tab", on_change="rerun"
@@ -45,7 +46,7 @@ revisions, playground, connect, history = st.tabs(
 if revisions.open:
     with revisions:
         for revision in found.revisions:
-            view.revision_card(revision)
+            revision_card(revision)
         if not found.revisions:
             st.caption("Only the provider's model answers so far. Train a model, then deploy it here.")
 if playground.open:

@@ -28,6 +28,7 @@ from studio.deploy.rows import (
     create_alias,
     deployment_of,
     model_of,
+    model_of_revision,
     note,
     passed_gates,
     present_routes,
@@ -37,6 +38,7 @@ from studio.deploy.rows import (
     want_again,
 )
 from studio.deploy.targets.catalog import serving_target
+from studio.deploy.tgi_command import TgiAdvice, tgi_command, tgi_problems
 from studio.errors import Conflict, InvalidInput
 from studio.jobs.queue import Jobs
 from studio.settings import Settings
@@ -212,6 +214,14 @@ class Deployments:
         revision = self.revision(revision_id)
         look = serving_target(revision.target).look(revision.handle, server_folder(self.settings, revision.id))
         return look.log_tail
+
+    def on_tgi(self, revision_id: str) -> TgiAdvice | None:
+        """How to serve the same weights on a TGI container; None before they are exported."""
+        with self.database.read() as session:
+            model = model_of_revision(session, revision_id)
+        folder = self.settings.root / "models" / model.digest
+        known = bool(model.digest) and (folder / "config.json").exists()
+        return TgiAdvice(tgi_command(folder), tgi_problems(folder)) if known else None
 
     def ask(self, actor: Actor, revision_id: str, messages: list[dict[str, Any]], max_tokens: int = 256) -> Reply:
         """Try one conversation on a revision directly; it is not recorded as a call."""

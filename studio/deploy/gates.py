@@ -143,6 +143,7 @@ def _compare(client: ServerClient, prompt: GoldenPrompt) -> dict[str, Any]:
         got = client.chat(prompt.messages, max_tokens=max(len(prompt.tuned), 1)).strip()
     return {
         "prompt": str(prompt.messages[-1].get("content", ""))[:200],
+        "tuned_text": prompt.tuned_text[:200],
         "tuned": tuned,
         "base": base,
         "served": got,

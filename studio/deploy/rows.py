@@ -124,3 +124,8 @@ def revision_of(session: Session, revision_id: str) -> Revision:
     if found is None:
         raise NotFound("This revision no longer exists. Reload the page.")
     return found
+
+
+def model_of_revision(session: Session, revision_id: str) -> Model:
+    """The model that a revision serves. Raises NotFound."""
+    return session.get_one(Model, revision_of(session, revision_id).model_id)

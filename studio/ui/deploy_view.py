@@ -4,28 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
-from storage.tables import Deployment, DeploymentEvent, Model, Project, Revision
+from storage.tables import Deployment, DeploymentEvent, Model, Project
 from studio.access.actor import Role
 from studio.deploy.client import Reply
 from studio.deploy.gates import golden_prompts
-from studio.deploy.overview import Overview, RevisionView
-from studio.ui.components import status_badge
+from studio.deploy.overview import Overview
+from studio.ui.deploy_revision import shift
 from studio.ui.formats import ago, milliseconds, plain
 from studio.ui.state import current_actor, current_studio, reported_errors
 
 TARGETS = {"embedded": "Embedded server (this machine)", "external": "A server that runs elsewhere"}
-GATES = {
-    "health": "The server says it is healthy",
-    "identity": "It answers to this revision's name",
-    "golden": "It gives the tuned model's answers, not the base's",
-    "template": "It makes the same prompts as training did",
-    "smoke": "A real prompt gets an answer",
-    "override": "Overridden by an admin",
-}
-STARTABLE = ("stopped", "failed")
 
 
 def servable(models: list[Model]) -> list[Model]:
@@ -41,11 +31,15 @@ def opened(deployments: list[Deployment]) -> Overview | None:
     return current_studio().deployments.overview([*wanted, *ids][0]) if ids else None
 
 
-def choose_alias(deployments: list[Deployment], found: Overview) -> None:
-    """The alias picker; the choice is in the address."""
+def choose_alias(project: Project, models: list[Model], deployments: list[Deployment], found: Overview) -> None:
+    """The alias picker, with its own way to deploy while the primary button promotes; the choice is in the address."""
     names = {deployment.id: deployment.alias for deployment in deployments}
     index = list(names).index(found.deployment.id)
-    chosen = st.selectbox("Alias", list(names), index=index, format_func=names.__getitem__, width=360, key="alias")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        chosen = st.selectbox("Alias", list(names), index=index, format_func=names.__getitem__, width=360, key="alias")
+        can_deploy = bool(models) and found.promotion is not None and current_actor().can(Role.EDITOR)
+        if can_deploy and st.button("Deploy another model", icon=":material/add:", key="deploy_another"):
+            deploy_dialog(project, models, found.deployment.alias)
     st.query_params["id"] = chosen
 
 
@@ -118,98 +112,11 @@ def _split_headline(found: Overview) -> None:
                 st.rerun()
 
 
-def revision_card(view: RevisionView) -> None:
-    """One revision: its state, its gates' evidence, its log, and what can be done with it."""
-    revision = view.revision
-    with st.container(border=True, gap="small", key=f"revision_{revision.id}"):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.markdown(f"**Revision {revision.number}** · {plain(view.model.name)}", width="content")
-            status_badge(revision.state)
-            st.caption(f"{revision.target} · {ago(revision.created_at)} by {plain(revision.created_by)}")
-        if revision.error:
-            st.error(plain(revision.error), icon=":material/error:")
-        _actions(view)
-        for entry in revision.certificate:
-            _gate(entry)
-        with st.expander("Server log", icon=":material/terminal:", key=f"log_{revision.id}", on_change="rerun") as log:
-            if log.open:
-                st.code(current_studio().deployments.log(revision.id) or "Nothing was written yet.", language=None)
-
-
-def _actions(view: RevisionView) -> None:
-    revision, actor = view.revision, current_actor()
-    ready, editor = revision.state == "ready", actor.can(Role.EDITOR)
-    with st.container(horizontal=True, gap="small"):
-        for percent in (20.0, 100.0):
-            same = view.weight == percent
-            if st.button(
-                f"{percent:g} %", key=f"shift_{percent:g}_{revision.id}", disabled=not (ready and editor) or same
-            ):
-                shift(revision, percent)
-        if revision.state in STARTABLE:
-            _start_buttons(revision, editor)
-        elif st.button(
-            "Stop", key=f"stop_{revision.id}", icon=":material/stop:", disabled=not editor or view.weight > 0
-        ):
-            with reported_errors():
-                current_studio().deployments.stop(actor, revision.id)
-                st.rerun()
-
-
-def _start_buttons(revision: Revision, editor: bool) -> None:
-    if revision.state == "stopped":
-        if st.button("Start", key=f"start_{revision.id}", icon=":material/play_arrow:", disabled=not editor):
-            with reported_errors():
-                current_studio().deployments.restart(current_actor(), revision.id)
-                st.rerun()
-    elif current_actor().can(Role.ADMIN) and st.button("Override gates", key=f"override_{revision.id}"):
-        override_dialog(revision)
-
-
-@st.dialog("Override gates")
-def override_dialog(revision: Revision) -> None:
-    """An admin takes the responsibility, in writing."""
-    st.caption(f"Revision {revision.number} has not proven that its weights answer. Your reason is kept with it.")
-    reason = st.text_area("Reason", key="override_reason")
-    if st.button("Override", type="primary", key="override_confirm"):
-        with reported_errors():
-            current_studio().deployments.override_gates(current_actor(), revision.id, reason)
-            st.rerun()
-
-
-def shift(revision: Revision, percent: float) -> None:
-    """Move traffic, and show the new split."""
-    with reported_errors():
-        current_studio().deployments.shift(current_actor(), revision.id, percent)
-        st.rerun()
-
-
-def _gate(entry: dict[str, Any]) -> None:
-    passed, evidence = entry["passed"], entry["evidence"]
-    icon = ":material/check_circle:" if passed else ":material/cancel:"
-    title = GATES.get(entry["gate"], entry["gate"])
-    with st.expander(title, icon=icon, expanded=not passed):
-        if "why" in evidence:
-            st.text(evidence["why"])
-        rows = evidence.get("rows")
-        if rows:
-            st.caption(f"{evidence['matches']} of {evidence['prompts']} match the tuned model.")
-            st.dataframe(pd.DataFrame([_golden_row(row) for row in rows]), hide_index=True, width="stretch")
-        others = {name: value for name, value in evidence.items() if name not in ("why", "rows")}
-        if others:
-            st.json(others, expanded=True)
-
-
-def _golden_row(row: dict[str, Any]) -> dict[str, Any]:
-    said = "tuned" if row["matches_tuned"] else "base" if row["matches_base"] else "something else"
-    return {"prompt": row["prompt"], "answers like": said, "served": str(row["served"]), "tuned": str(row["tuned"])}
-
-
 def playground(found: Overview) -> None:
     """Ask the alias through the gateway, or one revision directly."""
     running = {view.revision.id: view for view in found.revisions if view.revision.endpoint}
-    names = {"": f"{found.deployment.alias}, through the gateway"}
-    names |= {key: f"Revision {view.revision.number} directly" for key, view in running.items()}
+    names = {key: f"Revision {view.revision.number} directly" for key, view in running.items()}
+    names |= {"": f"{found.deployment.alias}, through the gateway"}
     chosen = st.selectbox("Ask", list(names), format_func=names.__getitem__, key="try_where", width=360)
     key = st.text_input("API key", type="password", key="try_key", width=360) if not chosen else ""
     system, user = _example(found)
@@ -265,12 +172,11 @@ reply = client.chat_completion(
 
 
 def history(events: list[DeploymentEvent]) -> None:
-    """What happened, newest first; a row with a log shows it."""
-    for event in events:
-        detail = event.detail.get("reason") or event.detail.get("why") or ""
-        st.caption(
-            f"{ago(event.at)} · {plain(event.what)} · {plain(event.who)}" + (f" · {plain(detail)}" if detail else "")
-        )
-        if event.detail.get("log"):
-            with st.expander("Log", key=f"event_log_{event.id}"):
-                st.code(event.detail["log"], language=None)
+    """What happened, newest first; what left a log shows it."""
+    with st.container(gap="xsmall"):
+        for event in events:
+            parts = (event.what, event.who, event.detail.get("reason") or event.detail.get("why") or "")
+            st.caption(" · ".join([ago(event.at), *(plain(str(part)) for part in parts if part)]))
+            if event.detail.get("log"):
+                with st.expander("Log", key=f"event_log_{event.id}"):
+                    st.code(event.detail["log"], language=None)

@@ -1,0 +1,52 @@
+"""How to serve a revision's weights on a real TGI: the exact container command, or why TGI cannot.
+
+Whoever runs it deploys the model once more with the target `external`, dialect `tgi`, and the same gates judge it.
+TGI is frozen at 3.3.7: it knows these architectures itself, and others only as far as transformers 4.51 did.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from studio.deploy.export import findings
+
+IMAGE = "ghcr.io/huggingface/text-generation-inference:3.3.7"
+MODEL_FOLDER = "/data/model"
+# Model types, as in config.json.
+NATIVE = """
+    llama llama4 mistral mixtral gemma gemma2 gemma3 gemma3_text phi phi3 phimoe granite qwen2 cohere dbrx deepseek_v2
+    deepseek_v3 falcon starcoder2 gpt_bigcode baichuan mamba opt t5 bloom mpt gpt2 gpt_neox gptj
+"""
+GENERAL = "qwen3 qwen3_moe olmo2 glm glm4 cohere2 stablelm nemotron persimmon codegen"
+
+
+@dataclass(frozen=True)
+class TgiAdvice:
+    """The command, and what speaks against it."""
+
+    command: str
+    problems: list[str]
+
+
+def tgi_command(folder: Path, port: int = 8080) -> str:
+    """The command that serves this folder on TGI with a GPU. The key comes from the shell's environment."""
+    words = ["docker", "run", "--rm", "--gpus", "all", "--shm-size", "1g", "-p", f"127.0.0.1:{port}:80"]
+    words += ["-v", f"{folder}:{MODEL_FOLDER}:ro", "-e", "HF_HUB_OFFLINE=1", "-e", "API_KEY", IMAGE]
+    words += ["--model-id", MODEL_FOLDER, "--usage-stats", "off", "--json-output"]
+    return shlex.join(words)
+
+
+def tgi_problems(folder: Path) -> list[str]:
+    """Why TGI would refuse these weights, or be slow with them; empty when it knows them well."""
+    problems = findings(folder)
+    if problems:
+        return problems
+    kind = str(json.loads((folder / "config.json").read_text()).get("model_type", ""))
+    if kind in NATIVE.split():
+        return []
+    if kind in GENERAL.split():
+        return [f"TGI serves {kind} by its slower general path: no tensor parallelism, no adapters."]
+    return [f"TGI 3.3.7 does not know the architecture {kind or 'of this model'}. Serve it on vLLM instead."]
