@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     gateway_address: str = Field("", description="Base URL of the gateway for other processes and for clients.")
     argilla_port: int = Field(6900, description="Port of the embedded Argilla server.")
     sample_port: int = Field(8650, description="Port of the sample project's own model server; 0 turns it off.")
+    sample_calls: int = Field(2100, description="Calls that loading the sample project sends.")
     argilla_url: str = Field("", description="URL of an external Argilla; empty starts the embedded one.")
     argilla_api_key: str = Field("", description="Owner API key of an external Argilla.")
     argilla_python: Path = Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -31,6 +32,7 @@ def demo(
     """Take the sample project round the loop once and print how the three models compare."""
     settings = Settings()
     started = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a studio started here is stopped
     with running_studio(settings, keep):
         studio = build_studio(settings)
         evaluation = Turn(studio, calls=calls, labels=labels).run()

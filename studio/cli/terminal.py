@@ -17,7 +17,7 @@ errors = Console(stderr=True, highlight=False)
 
 def say(sentence: str) -> None:
     """Print a sentence."""
-    console.print(sentence)
+    console.print(sentence, soft_wrap=True)
 
 
 def fail(sentence: str) -> None:
@@ -38,7 +38,7 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[objec
 def watch(studio: Studio, job: Job, timeout_s: float = 3600) -> Job:
     """Follow a job with a progress bar until it ends. Raises its error as a StudioError."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[doing]}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(job.title or job.kind, total=1.0, doing="")
 
         def show(state: Job) -> None:

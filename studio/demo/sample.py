@@ -19,7 +19,7 @@ from studio.train.runs import Training
 PROJECT, ALIAS, BASE = "Support triage (sample)", "support-triage", "tiny-base"
 PRICES = {MODEL: {"prompt": 2.5, "completion": 10.0}}
 """USD per million tokens: what a mid-size hosted model costs, so that the savings ledger has something to show."""
-CALLS, SEED = 2100, 7
+SEED = 7
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Sample:
     deployments: Deployments
     training: Training
 
-    def start(self, actor: Actor, calls: int = CALLS, seed: int = SEED) -> Job:
-        """Create the project if it is missing and send `calls` sample calls through the gateway, as a job."""
-        project = self.set_up(actor)
+    def start(self, actor: Actor, calls: int | None = None, seed: int = SEED) -> Job:
+        """Create the project if it is missing and send sample calls through the gateway, as a job."""
+        project, calls = self.set_up(actor), calls or self.settings.sample_calls
         spec = {"project_id": project.id, "calls": calls, "alias": ALIAS, "seed": seed}
         title = f"Send {calls:,} sample calls"
         return self.jobs.submit(actor, "sample_traffic", spec, title=title, project_id=project.id)

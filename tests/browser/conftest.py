@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
-from tests.fakes.studio_process import RunningStudio, running_studio, settings_in
+from tests.fakes.studio_process import ROOT, RunningStudio, running_studio, settings_in
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -24,13 +24,16 @@ SETTLED = "[data-testid=stApp][data-test-script-state=notRunning][data-test-conn
 HARMLESS = ("/_stcore/health", "/_stcore/host-config")
 """A deep link makes Streamlit's page ask for these below the page's path first; it finds them at the root next."""
 WAIT_MS = 20_000
+SAMPLE_CALLS = 600
 
 
 @pytest.fixture(scope="package")
 def studio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStudio]:
-    """The whole studio except Argilla, as `studio up` runs it."""
-    settings = settings_in(tmp_path_factory.mktemp("studio") / "home")
+    """The whole studio as `studio up` runs it, with a smaller sample project."""
+    home = tmp_path_factory.mktemp("studio") / "home"
+    settings = settings_in(home, argilla_python=ROOT / ".venv-argilla/bin/python", sample_calls=SAMPLE_CALLS)
     ready = [f"{settings.web_url}/health", f"{settings.gateway_url}/health", f"{settings.sample_url}/health"]
+    ready.append(f"http://127.0.0.1:{settings.argilla_port}/api/v1/version")
     with running_studio(settings, [("studio.cli", "up")], ready) as running:
         yield running
 
