@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 
 import uvicorn
 
@@ -17,6 +18,8 @@ from studio.settings import Settings
 
 KEEP_ALIVE_S = 75
 GRACE_S = 10
+SWITCH_S = 0.001
+"""How long the table's loading may keep calls waiting; Python's own 5 ms would show in the 99th percentile."""
 
 
 def build(settings: Settings) -> Gateway:
@@ -53,6 +56,7 @@ def serve(gateway: Gateway, host: str, port: int) -> None:
 def main() -> None:
     """Read the settings and serve."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    sys.setswitchinterval(SWITCH_S)
     settings = Settings()
     serve(build(settings), settings.host, settings.gateway_port)
 

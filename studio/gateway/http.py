@@ -26,13 +26,14 @@ class Request:
         self.path: str = scope["path"]
         self.headers: Headers = scope["headers"]
         self.parameters: dict[str, str] = {}
+        self._values: dict[bytes, bytes] = dict(self.headers)
         self._receive = receive
         self._send = send
         self._left = self._answered = False
 
     def header(self, name: bytes) -> str:
         """A header's value, or nothing."""
-        return next((value.decode("latin-1") for key, value in self.headers if key == name), "")
+        return self._values.get(name, b"").decode("latin-1")
 
     async def body(self, most: int) -> bytes:
         """The whole body. Raises ApiError 413 as soon as it is longer than `most`."""

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from huggingface_hub import InferenceClient
 
 from tests.fakes.upstream import ANSWER
 
@@ -84,6 +85,15 @@ def test_the_async_client_works_with_many_calls_at_once(stack: Any) -> None:
     ids = asyncio.run(many())
     stack.drain()
     assert set(ids) <= {entry.external_id for entry in stack.all_entries()} and len(set(ids)) == 60
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_hugging_faces_client_gets_the_same_answers(stack: Any, stream: bool) -> None:
+    client = InferenceClient(base_url=f"{stack.url}/v1", api_key=stack.secret)
+    answer = client.chat_completion(ASK, model="triage", stream=stream)
+    said = "".join(chunk.choices[0].delta.content or "" for chunk in answer) if stream else answer.choices[0].message
+    assert (said if stream else said.content) == ANSWER
+    assert stack.newest().reply_text == ANSWER
 
 
 def test_models_lists_aliases_and_providers_models(stack: Any) -> None:
