@@ -44,6 +44,7 @@ class DeployJob:
             self._export(revision)
             self._launch()
             self._gate()
+            self.context.report(1.0, "Ready")
         except JobCancelled:
             self._fail("The deployment was cancelled.")
             raise

@@ -135,9 +135,9 @@ class Reconciler:
         )
 
     def _started(self, running: Running) -> None:
-        kept = self._change(
-            "launched", handle=running.handle, endpoint=running.endpoint, dialect=running.dialect, at=running.endpoint
-        )
+        state = "restarting" if self.revision.state == "ready" else self.revision.state
+        place = {"handle": running.handle, "endpoint": running.endpoint, "dialect": running.dialect}
+        kept = self._change("launched", state=state, **place)
         if not kept:  # stopped or deleted meanwhile: nobody will ask for this server
             self.target.stop(running.handle)
 
