@@ -26,7 +26,7 @@ class ArgillaProcess:
     """A server on a folder of its own; `start` again after `stop` to see what a restart keeps."""
 
     def __init__(self, home: Path, *arguments: str) -> None:
-        self.home, self.arguments, self.port = home, arguments, _free_port()
+        self.home, self.arguments, self.port = home, arguments, free_port()
         self.log = home.parent / "argilla.log"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -74,7 +74,7 @@ def running_argilla() -> ArgillaProcess:
     return server.start()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

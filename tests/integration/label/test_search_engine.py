@@ -15,7 +15,8 @@ from studio.label import argilla_people as people
 from studio.label.argilla_rest import ArgillaRest
 from studio.label.backend import Teammate
 from studio.label.tickets import access_token
-from tests.fakes.argilla_process import ArgillaProcess, running_argilla
+from tests.fakes.argilla_process import ArgillaProcess, free_port, running_argilla
+from tests.fakes.postgres import PostgresCluster, binaries
 
 pytestmark = [pytest.mark.argilla, pytest.mark.slow]
 TEXTS = [
@@ -24,7 +25,7 @@ TEXTS = [
     "parcel parcel parcel",
     "nothing to see",
     "加州旅馆",
-    "red-hot <chili>",
+    "red-hot chili",
 ]
 
 
@@ -64,9 +65,22 @@ def between(scope: dict[str, Any], low: float | None = None, high: float | None 
     return {"type": "range", "scope": scope, "ge": low, "le": high}
 
 
-@pytest.fixture(scope="module")
-def server() -> ArgillaProcess:
-    return running_argilla()
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArgillaProcess]:
+    """The server on its own SQLite file, and on PostgreSQL where its binaries are."""
+    if request.param == "sqlite":
+        yield running_argilla()
+        return
+    folder = binaries()
+    if folder is None:
+        pytest.skip("PostgreSQL's binaries are not on this machine")
+    cluster = PostgresCluster(folder, free_port())
+    cluster.start()
+    url = cluster.url(cluster.new_database()).replace("postgresql://", "postgresql+asyncpg://")
+    process = ArgillaProcess(tmp_path_factory.mktemp("argilla-pg") / "argilla", "--database-url", url)
+    yield process.start()
+    process.kill()
+    cluster.stop()
 
 
 @pytest.fixture(scope="module")

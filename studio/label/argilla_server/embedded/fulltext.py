@@ -1,4 +1,7 @@
-"""Full-text search: FTS5 with bm25 on SQLite, jsonb_to_tsvector on PostgreSQL."""
+"""Full-text search: FTS5 with bm25 on SQLite, jsonb_to_tsvector on PostgreSQL.
+
+PostgreSQL's parser takes `<word>` for a tag and does not index it; SQLite does.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from argilla_server.models import Dataset, Record
-from sqlalchemy import String, and_, cast, false, func, not_, or_, select
+from sqlalchemy import String, and_, cast, false, func, literal, not_, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from .fulltext_index import DOCUMENT
@@ -37,10 +40,14 @@ def matches(dataset: Dataset, node: Node, field: str | None) -> Any:
 
 
 def ranking(dataset: Dataset, node: Node | None, field: str | None) -> Any:
-    """A subquery (record_id, score) by bm25, or None where there is nothing to rank or no bm25."""
+    """A subquery (record_id, score): bm25 on SQLite, ts_rank on PostgreSQL; None where there is nothing to rank."""
     phrases = positive_phrases(node)
-    if is_postgresql() or not phrases:
+    if not phrases:
         return None
+    if is_postgresql():
+        score = sum((func.ts_rank(_vector(field), _tsquery(phrase)) for phrase in phrases), start=literal(0.0))
+        query = select(Record.id.label("record_id"), score.label("score")).where(Record.dataset_id == dataset.id)
+        return query.subquery("scores")
     text = "SELECT rowid, -rank AS score FROM studio_search_fts WHERE studio_search_fts MATCH :wanted"
     hits = _bound(text, " OR ".join(_fts(phrase) for phrase in phrases))
     found = hits.columns(sa.column("rowid", sa.Integer), sa.column("score", sa.Float)).subquery("hits")
@@ -60,17 +67,25 @@ def _in_sqlite(dataset: Dataset, phrase: Phrase, field: str | None) -> Any:
 
 
 def _in_postgresql(phrase: Phrase, field: str | None) -> Any:
-    source = cast(Record.fields, JSONB)
-    if field:
-        source = source.op("->")(field)
     if CJK.search("".join(phrase.words)):  # PostgreSQL's parser makes one token of a run of CJK characters
-        return func.coalesce(cast(source, String).ilike("%" + "".join(phrase.words) + "%"), false())
-    vector = func.jsonb_to_tsvector(sa.text("'simple'"), source, sa.text("'[\"string\"]'::jsonb"))
+        return func.coalesce(cast(_source(field), String).ilike("%" + "".join(phrase.words) + "%"), false())
+    return func.coalesce(_vector(field).op("@@")(_tsquery(phrase)), false())
+
+
+def _source(field: str | None) -> Any:
+    source = cast(Record.fields, JSONB)
+    return source.op("->")(field) if field else source
+
+
+def _vector(field: str | None) -> Any:
+    return func.jsonb_to_tsvector(sa.text("'simple'"), _source(field), sa.text("'[\"string\"]'::jsonb"))
+
+
+def _tsquery(phrase: Phrase) -> Any:
+    """Words are letters and digits only, so they are no syntax."""
     if phrase.prefix:
-        query = func.to_tsquery(sa.text("'simple'"), " <-> ".join(phrase.words) + ":*")
-    else:
-        query = func.phraseto_tsquery(sa.text("'simple'"), " ".join(phrase.words))
-    return func.coalesce(vector.op("@@")(query), false())
+        return func.to_tsquery(sa.text("'simple'"), " <-> ".join(phrase.words) + ":*")
+    return func.phraseto_tsquery(sa.text("'simple'"), " ".join(phrase.words))
 
 
 def _fts(phrase: Phrase) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
+from .speedups import NOTIFIERS
+
 VERSION = "2.8.0"
 NAMES = (
     "argilla_server.search_engine.base:SearchEngine.register",
@@ -18,7 +20,7 @@ NAMES = (
     "argilla_server.jobs.queues:HIGH_QUEUE.enqueue_call",
     "argilla_server.jobs.queues:REDIS_CONNECTION.ping",
     "argilla_server.api.handlers.v1.jobs:Job",
-    "argilla_server.bulk.records_bulk:notify_record_event_v1",
+    *NOTIFIERS,
     "argilla_server.models.database:TypeAdapter",
 )
 

@@ -1,15 +1,24 @@
-"""Two shortcuts for bulk writes that change no result; stock, 95 % of a bulk upsert is spent on what they skip."""
+"""Two shortcuts for writes that change no result; stock, 95 % of a bulk upsert is spent on what they skip."""
 
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, ClassVar
 
 FRESH_SECONDS = 1.0
+NOTIFIERS = (
+    "argilla_server.bulk.records_bulk:notify_record_event_v1",
+    "argilla_server.contexts.records:notify_record_event_v1",
+    "argilla_server.contexts.distribution:notify_record_event_v1",
+    "argilla_server.contexts.datasets:notify_record_event_v1",
+    "argilla_server.contexts.datasets:notify_response_event_v1",
+)
 
 
 def install() -> None:
-    """Replace one name in each of two modules of argilla-server."""
+    """Replace TypeAdapter in one module and the notifiers in the modules that call them."""
     _reuse_type_adapters()
     _skip_unheard_events()
 
@@ -29,17 +38,33 @@ def _reuse_type_adapters() -> None:
 
 
 def _skip_unheard_events() -> None:
-    """A bulk upsert builds a whole event per record (six SELECTs) before it looks whether any webhook wants it."""
-    from argilla_server.bulk import records_bulk
-    from argilla_server.contexts import webhooks
+    """Argilla builds a whole event (six SELECTs) per record or response before it looks whether anybody wants it."""
+    for name in NOTIFIERS:
+        module_name, _colon, attribute = name.partition(":")
+        module = import_module(module_name)
+        setattr(module, attribute, _if_heard(getattr(module, attribute)))
 
-    notify = records_bulk.notify_record_event_v1
-    heard: dict[str, Any] = {"at": 0.0, "events": set()}
 
-    async def notify_if_heard(db: Any, event: Any, record: Any) -> Any:
-        if time.monotonic() - heard["at"] > FRESH_SECONDS:
-            heard["events"] = {e for hook in await webhooks.list_enabled_webhooks(db) for e in hook.events}
-            heard["at"] = time.monotonic()
-        return await notify(db, event, record) if str(event) in heard["events"] else []
+def _if_heard(notify: Callable[..., Any]) -> Callable[..., Any]:
+    async def notify_if_heard(db: Any, event: Any, subject: Any) -> Any:
+        return await notify(db, event, subject) if str(event) in await Heard.events(db) else []
 
-    records_bulk.notify_record_event_v1 = notify_if_heard
+    return notify_if_heard
+
+
+class Heard:
+    """The events some enabled webhook listens to, looked up at most once a second."""
+
+    _at: ClassVar[float] = float("-inf")
+    _events: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    async def events(cls, db: Any) -> frozenset[str]:
+        """Their names."""
+        from argilla_server.contexts import webhooks
+
+        if time.monotonic() - cls._at > FRESH_SECONDS:
+            hooks = await webhooks.list_enabled_webhooks(db)
+            cls._events = frozenset(event for hook in hooks for event in hook.events)
+            cls._at = time.monotonic()
+        return cls._events
