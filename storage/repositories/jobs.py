@@ -32,7 +32,8 @@ class JobRepository(Repository[Job]):
         waiting = select(Job.id).where(col(Job.status) == "queued", col(Job.cancel_requested).is_(False))
         first = waiting.where(col(Job.gpus) <= free_gpus).order_by(*_queue_order()).limit(1)
         chosen = first.with_for_update(skip_locked=True).scalar_subquery()
-        values = {"status": "starting", "host": host, "attempt": col(Job.attempt) + 1, "exit_code": None}
+        values: dict[str, Any] = {"status": "starting", "host": host, "exit_code": None}
+        values |= {"attempt": col(Job.attempt) + 1, "progress_from": col(Job.progress)}
         taken = update(Job).where(col(Job.id) == chosen, col(Job.status) == "queued")
         taken = taken.values(**values, started_at=now(), heartbeat_at=now(), error=None)
         found = self.session.exec(_plain(taken).returning(col(Job.id))).scalar_one_or_none()

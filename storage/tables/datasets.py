@@ -30,6 +30,7 @@ class Example(SQLModel, table=True):
 
     __table_args__ = (
         Index("ix_example_dataset_hash", "dataset_id", "prompt_hash"),
+        Index("ix_example_dataset_split", "dataset_id", "excluded", "split", "id"),
         UniqueConstraint("dataset_id", "log_entry_id"),
     )
 

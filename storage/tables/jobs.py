@@ -36,6 +36,8 @@ class Job(SQLModel, table=True):
     heartbeat_at: datetime | None = None
     progress: float = 0.0
     """0..1."""
+    progress_from: float = 0.0
+    """Where the present attempt took up, so that its pace can be told after a resume."""
     progress_text: str = ""
     exit_code: int | None = None
     error: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
@@ -11,7 +12,9 @@ from rich.table import Table
 from storage.tables import Job
 from studio.bootstrap import Studio
 
-console = Console(highlight=False)
+PIPED_WIDTH = 150
+"""Columns when the output goes to a file or a pipe, so that tables are not cut to a terminal's 80."""
+console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 errors = Console(stderr=True, highlight=False)
 
 

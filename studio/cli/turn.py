@@ -128,7 +128,11 @@ class Turn:
         ]
         show_table("Production feedback", columns, rows)
         done = self._watch(self.studio.improve.start_next_turn(self.actor, project.id, dataset.id))
-        say(f"Next turn: {done}")
+        version, taken = self.studio.datasets.version(done["version_id"]), done["taken"]
+        say(
+            f"Turn {done['number']} starts from version {version.number}: {version.train_rows:,} training examples, "
+            f"{taken['corrections']} corrections and {taken['up'] + taken['down']} thumbs taken in."
+        )
 
     def _ask_with_both_clients(self, project: Project) -> None:
         key, secret = self.studio.keys.create(self.actor, project.id, "sample clients")

@@ -149,11 +149,11 @@ class Jobs:
 
 
 def eta_seconds(job: Job) -> float | None:
-    """Seconds left at the pace of the first attempt; a resumed attempt started part-way, so its pace is not known."""
-    if job.status not in ACTIVE or job.started_at is None or job.attempt > 1 or job.progress < 0.02:
+    """Seconds left at the pace of the present attempt, which may have taken up part-way; None until it can be told."""
+    done = job.progress - job.progress_from
+    if job.status not in ACTIVE or job.started_at is None or done < 0.02:
         return None
-    elapsed = (now() - job.started_at).total_seconds()
-    return elapsed * (1 - job.progress) / job.progress
+    return (now() - job.started_at).total_seconds() * (1 - job.progress) / done
 
 
 def _afresh() -> dict[str, Any]:

@@ -113,6 +113,7 @@ def upgrade() -> None:
     sa.Column('finished_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.Column('heartbeat_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.Column('progress', sa.Float(), nullable=False),
+    sa.Column('progress_from', sa.Float(), nullable=False),
     sa.Column('progress_text', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('exit_code', sa.Integer(), nullable=True),
     sa.Column('error', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
@@ -489,6 +490,7 @@ def upgrade() -> None:
     with op.batch_alter_table('example', schema=None) as batch_op:
         batch_op.create_index('ix_example_dataset_hash', ['dataset_id', 'prompt_hash'], unique=False)
         batch_op.create_index(batch_op.f('ix_example_dataset_id'), ['dataset_id'], unique=False)
+        batch_op.create_index('ix_example_dataset_split', ['dataset_id', 'excluded', 'split', 'id'], unique=False)
         batch_op.create_index(batch_op.f('ix_example_excluded'), ['excluded'], unique=False)
         batch_op.create_index(batch_op.f('ix_example_log_entry_id'), ['log_entry_id'], unique=False)
 
@@ -596,6 +598,7 @@ def downgrade() -> None:
     with op.batch_alter_table('example', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_example_log_entry_id'))
         batch_op.drop_index(batch_op.f('ix_example_excluded'))
+        batch_op.drop_index('ix_example_dataset_split')
         batch_op.drop_index(batch_op.f('ix_example_dataset_id'))
         batch_op.drop_index('ix_example_dataset_hash')
 

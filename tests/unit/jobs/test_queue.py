@@ -157,6 +157,9 @@ def test_time_left_follows_the_pace_so_far(jobs: Jobs, database: Database) -> No
     job = _put(database, status="running", attempt=1, started_at=began, progress=0.25)
     left = jobs.eta_seconds(job)
     assert left is not None and left == pytest.approx(90, rel=0.05)
+    resumed = _put(database, status="running", attempt=2, started_at=began, progress=0.75, progress_from=0.5)
+    left = jobs.eta_seconds(resumed)
+    assert left is not None and left == pytest.approx(30, rel=0.05)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +168,7 @@ def test_time_left_follows_the_pace_so_far(jobs: Jobs, database: Database) -> No
         {"status": "queued", "progress": 0.5},
         {"status": "succeeded", "progress": 1.0},
         {"status": "running", "progress": 0.0},
-        {"status": "running", "progress": 0.5, "attempt": 2},
+        {"status": "running", "progress": 0.5, "progress_from": 0.5, "attempt": 2},
     ],
 )
 def test_time_left_is_unknown_before_there_is_a_pace(jobs: Jobs, database: Database, columns: dict[str, Any]) -> None:
