@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -16,7 +17,7 @@ from storage.tables import Example, LabelItem, LabelTask, Resolution
 from storage.types import now
 from studio.access.actor import Actor, Role, permit
 from studio.curate.datasets import found_dataset
-from studio.errors import Conflict, InvalidInput
+from studio.errors import Conflict, InvalidInput, NotFound
 from studio.jobs.queue import Jobs
 from studio.label import collecting, resolving
 from studio.label.agreement import Agreement, agreement_of
@@ -28,6 +29,7 @@ from studio.label.sampling import choose
 from studio.label.templates import template
 from studio.settings import Settings
 
+log = logging.getLogger(__name__)
 LARGEST = 20_000
 MOST_ANSWERS = 10
 
@@ -157,8 +159,16 @@ class Labeling:
         """Look at every open task; returns how many answers were new or changed. Called every few seconds."""
         tasks = collecting.open_tasks(self.database)
         backend = self.backend() if tasks else None
-        done = [collecting.collect(self.database, backend, task.id, everything=False) for task in tasks if backend]
+        done = [self._look_at(backend, task) for task in tasks if backend]
         return sum(each.new + each.changed for each in done)
+
+    def _look_at(self, backend: LabelingBackend, task: LabelTask) -> Collected:
+        """Collect a task; one that somebody deleted on the platform must not stop the others."""
+        try:
+            return collecting.collect(self.database, backend, task.id, everything=False)
+        except NotFound as error:
+            log.warning("task %s: %s", task.id, error.message)
+            return Collected()
 
     def enter_url(self, actor: Actor, task_id: str) -> str:
         """Where the actor answers the task, signed in already; the link works once, within a minute."""

@@ -135,6 +135,13 @@ def test_open_tasks_are_looked_at_again_and_again_closed_ones_not(desk: Desk) ->
     assert desk.labeling.progress(other.id).per_person["mia"].submitted == 0
 
 
+def test_a_task_deleted_on_the_platform_does_not_stop_the_others(desk: Desk) -> None:
+    gone, task = desk.send(), desk.send()
+    del desk.platform.items[gone.backend_ref]
+    desk.say(task, "mia", desk.ids(task)[0], "correct")
+    assert desk.labeling.sync_open() == 1
+
+
 def test_closing_collects_a_last_time(desk: Desk) -> None:
     task = desk.send()
     desk.say(task, "mia", desk.ids(task)[0], "correct")
