@@ -9,12 +9,12 @@ import re
 from pathlib import Path
 
 KEY_FILE = "redact.key"
-TOKEN = re.compile(rb"\b(?:wk|sk|pk|hf|rk|ghp|gho|xoxb|AKIA|AIza)[-_]?[A-Za-z0-9](?:[A-Za-z0-9_-]{18,200})")
-HINTS = (b"wk-", b"sk-", b"pk-", b"hf_", b"rk_", b"ghp_", b"gho_", b"xoxb-", b"AKIA", b"AIza", b"earer ")
-BEARER = re.compile(rb"[Bb]earer [A-Za-z0-9._~+/-]{16,2000}=*")
-SECRET_FIELDS = frozenset(
-    {"api_key", "apikey", "authorization", "x-api-key", "access_token", "password", "secret", "openai_api_key"}
+TOKEN = re.compile(
+    rb"\b(?:(?:(?:wk|sk|pk|xoxb)-|(?:hf|rk|ghp|gho)_|AIza)[A-Za-z0-9][A-Za-z0-9_-]{18,200}|AKIA[A-Z0-9]{16}\b)"
 )
+HINTS = (b"k-", b"hf_", b"rk_", b"ghp_", b"gho_", b"xoxb-", b"AKIA", b"AIza", b"earer ")
+"""Every token holds one of these; a body without any, as nearly all are, costs nine fast scans."""
+BEARER = re.compile(rb"[Bb]earer [A-Za-z0-9._~+/-]{16,2000}=*")
 
 
 class Redactor:
@@ -34,8 +34,12 @@ class Redactor:
 
     def clean(self, body: bytes) -> bytes:
         """The body with every credential-like token replaced; the same object when there is none."""
-        if not any(hint in body for hint in HINTS):
-            return body
+        for hint in HINTS:
+            if hint in body:
+                return self._cleaned(body)
+        return body
+
+    def _cleaned(self, body: bytes) -> bytes:
         body = BEARER.sub(lambda match: b"Bearer " + self.mark(match[0][7:]), body)
         return TOKEN.sub(lambda match: self.mark(match[0]), body)
 

@@ -55,13 +55,19 @@ class Connection(asyncio.Protocol):
 
     async def read(self) -> bytes:
         """The next bytes of the body; empty at its end. Raises UpstreamError when it was cut."""
-        while not self._pieces:
+        while (body := self.take()) is None:
+            self._reader = self._loop.create_future()
+            await self._reader
+        return body
+
+    def take(self) -> bytes | None:
+        """What is there already; empty at the end, None while there is nothing yet. Raises UpstreamError."""
+        if not self._pieces:
             if self._ended:
                 return b""
             if self._error:
                 raise self._error
-            self._reader = self._loop.create_future()
-            await self._reader
+            return None
         body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces.clear()
         self._unread = 0

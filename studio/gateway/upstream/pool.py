@@ -110,6 +110,8 @@ class Reply:
 
     async def read(self, wait_s: float) -> bytes:
         """The next bytes, empty at the end. Raises UpstreamError when it is cut or silent for too long."""
+        if (there := self._connection.take()) is not None:
+            return there
         try:
             async with asyncio.timeout(wait_s):
                 return await self._connection.read()
