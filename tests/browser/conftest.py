@@ -142,5 +142,5 @@ def settled(page: Page) -> None:
 def go_to(page: Page, title: str) -> None:
     """Click a page in the sidebar and wait until it is there."""
     page.get_by_test_id("stSidebarNav").get_by_role("link", name=title).click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text(title)
+    expect(page.get_by_role("heading", level=1).first).to_contain_text(title)
     settled(page)
