@@ -169,9 +169,7 @@ class People:
 def _add(session: Session, username: str, role: Role, password_hash: str) -> Person:
     name = username.strip()
     if not USERNAME.match(name):
-        raise InvalidInput(
-            "A username has up to 60 letters, digits or . @ _ - and starts with a letter or digit."
-        )
+        raise InvalidInput("A username has up to 60 letters, digits or . @ _ - and starts with a letter or digit.")
     people = PersonRepository(session)
     if people.named(name):
         raise Conflict(f"There is already somebody named {name}. Choose another username.")
