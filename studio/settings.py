@@ -84,6 +84,11 @@ class Settings(BaseSettings):
         return self.root / "argilla"
 
     @property
+    def sync_hint(self) -> Path:
+        """File that the gateway touches when labeling answers changed, and the worker looks at."""
+        return self.root / "hints" / "argilla"
+
+    @property
     def gateway_url(self) -> str:
         """Base URL of the gateway for the studio's other processes."""
         return self.gateway_address or f"http://127.0.0.1:{self.gateway_port}"

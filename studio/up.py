@@ -140,6 +140,7 @@ def _argilla(settings: Settings) -> Child:
     port = settings.argilla_port
     argv = [str(settings.argilla_python.absolute()), str(LAUNCH_ARGILLA), "--home", str(settings.argilla_home)]
     argv += ["--host", settings.host, "--port", str(port)]
+    argv += ["--webhook", f"{settings.gateway_url}/webhooks/argilla"]
     ready = f"http://127.0.0.1:{port}/api/v1/version"
     return Child("argilla", argv, _environment(settings), ready, port, "STUDIO_ARGILLA_PORT")
 

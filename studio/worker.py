@@ -6,8 +6,10 @@ import logging
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from storage.artifacts import Artifacts
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 
 TICK_S = 0.5
 RECONCILE_S = 2.0
-COLLECT_S = 15.0
+LISTEN_S, COLLECT_S = 0.5, 15.0
+"""Labels are collected soon after a hint from Argilla, and every so often without one: hints may get lost."""
 PATIENCE_S = 5.0
 log = logging.getLogger("studio.worker")
 
@@ -53,6 +56,22 @@ class Periodic(threading.Thread):
         self._last = message
 
 
+class Due:
+    """Whether to look again: the hint file was touched since the last look, or enough time has passed."""
+
+    def __init__(self, hint: Path, seconds: float) -> None:
+        self.hint, self.seconds = hint, seconds
+        self._touched, self._looked = 0.0, time.monotonic()
+
+    def __call__(self) -> bool:
+        """Answer once per touch and once per interval."""
+        touched = self.hint.stat().st_mtime if self.hint.exists() else 0.0
+        if touched == self._touched and time.monotonic() - self._looked < self.seconds:
+            return False
+        self._touched, self._looked = touched, time.monotonic()
+        return True
+
+
 def work(settings: Settings, stop: threading.Event) -> None:
     """Run until `stop` is set, then stop every running job and server; they come back with the next worker.
 
@@ -62,7 +81,7 @@ def work(settings: Settings, stop: threading.Event) -> None:
     worker = LocalWorker(settings, database)
     others = [
         Periodic("deployments", RECONCILE_S, _reconcile(database, settings, artifacts), stop),
-        Periodic("labels", COLLECT_S, _collect(settings), stop),
+        Periodic("labels", LISTEN_S, _collect(settings), stop),
     ]
     for other in others:
         other.start()
@@ -99,7 +118,8 @@ def _collect(settings: Settings) -> Callable[[], object]:
 
         return build_studio(settings).labeling
 
-    return lambda: labeling().sync_open()
+    due = Due(settings.sync_hint, COLLECT_S)
+    return lambda: labeling().sync_open() if due() else None
 
 
 def main() -> int:

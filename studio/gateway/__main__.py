@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gc
 import logging
 import sys
@@ -31,8 +32,17 @@ def build(settings: Settings) -> Gateway:
         settings,
         keys=ApiKeys(database),
         load_table=lambda: RoutingTable.load(database, secrets),
-        on_argilla=SyncHint(settings.root),
+        on_argilla=SyncHint(settings.sync_hint),
+        webhook_secret=lambda: embedded_webhook_secret(settings),
     )
+
+
+def embedded_webhook_secret(settings: Settings) -> str:
+    """The secret the embedded Argilla signs with, in the form of the Standard Webhooks specification."""
+    path = settings.argilla_home / "webhook_secret"
+    if settings.argilla_url or not path.exists():
+        return ""
+    return "whsec_" + base64.b64encode(path.read_bytes()).decode()
 
 
 def serve(gateway: Gateway, host: str, port: int) -> None:

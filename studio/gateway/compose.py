@@ -23,7 +23,11 @@ SYNC_EVERY_S = 0.05
 
 
 def build_gateway(
-    settings: Settings, keys: Resolves, load_table: Callable[[], Table], on_argilla: Hook, webhook_secret: str = ""
+    settings: Settings,
+    keys: Resolves,
+    load_table: Callable[[], Table],
+    on_argilla: Hook,
+    webhook_secret: Callable[[], str] = str,
 ) -> Gateway:
     """The gateway as an ASGI application."""
     journal, upstreams, routing = Journal(settings.journal), Upstreams(), Routing(load_table)

@@ -10,10 +10,10 @@ log = logging.getLogger(__name__)
 
 
 class SyncHint:
-    """Touches `<home>/hints/argilla`; the collector syncs soon instead of at its next regular time."""
+    """Touches the file; the worker syncs soon instead of at its next regular time."""
 
-    def __init__(self, root: Path) -> None:
-        self.path = root / "hints" / "argilla"
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
     def __call__(self, event: dict[str, Any]) -> None:
         """Mark that something changed."""

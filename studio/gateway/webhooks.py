@@ -18,17 +18,21 @@ log = logging.getLogger(__name__)
 
 
 class ArgillaEvents:
-    """Checks the signature where a secret is set, and calls the hook."""
+    """Checks the signature where there is a secret, and calls the hook.
 
-    def __init__(self, hook: Hook, secret: str = "") -> None:
+    `secret` is asked at each event: the embedded server writes its secret at its own first start.
+    """
+
+    def __init__(self, hook: Hook, secret: Callable[[], str] = str) -> None:
         self._hook = hook
-        self._webhook = Webhook(secret) if secret else None
+        self._secret = secret
 
     async def __call__(self, request: Request) -> None:
         """Take one event."""
         body = await request.body(MOST)
-        if self._webhook:
-            self._verify(self._webhook, body, request)
+        secret = self._secret()
+        if secret:
+            self._verify(Webhook(secret), body, request)
         event = parse(body)
         self._hook(event if isinstance(event, dict) else {})
         await request.respond(204, [], b"")

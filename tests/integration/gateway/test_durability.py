@@ -169,7 +169,7 @@ def test_signed_events_are_checked(tmp_path: Path) -> None:
 
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     seen: list[Any] = []
-    events, body = ArgillaEvents(seen.append, secret), json.dumps({"type": "record.completed"})
+    events, body = ArgillaEvents(seen.append, lambda: secret), json.dumps({"type": "record.completed"})
 
     async def post(signature: str) -> None:
         async def receive() -> Any:

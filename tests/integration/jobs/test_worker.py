@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from studio.errors import Unavailable
-from studio.worker import Periodic
+from studio.worker import Due, Periodic
 from tests.integration.jobs.conftest import Host
 
 
@@ -42,6 +42,14 @@ def test_a_service_that_does_not_answer_is_logged_once_and_asked_again(caplog: p
     asking.join(10)
     assert len(calls) == 5 and asking.bug is None
     assert caplog.messages == ["labels: Argilla does not answer."]
+
+
+def test_labels_are_due_once_per_hint_and_once_per_interval(tmp_path: Path) -> None:
+    hint = tmp_path / "hint"
+    often, seldom = Due(hint, 0.0), Due(hint, 60.0)
+    assert [often(), often()] == [True, True] and not seldom()
+    hint.touch()
+    assert [seldom(), seldom()] == [True, False]
 
 
 def test_a_bug_ends_the_worker_loudly() -> None:
