@@ -56,3 +56,13 @@ def test_the_dockerfile_passes_hadolint() -> None:
 def check(argv: list[str]) -> None:
     done = subprocess.run([BIN / argv[0], *argv[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_extension_point_is_documented() -> None:
+    text = (ROOT / "docs/architecture.md").read_text()
+    groups = {
+        name
+        for path in (ROOT / "studio").rglob("*.py")
+        for name in re.findall(r'ENTRY_POINT_GROUP = "([\w.]+)"', path.read_text())
+    }
+    assert groups and [name for name in groups if f"`{name}`" not in text] == []
