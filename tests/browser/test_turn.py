@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -114,7 +115,8 @@ def answer_in_argilla(page: Page, link: str) -> None:
     page.goto(link)
     page.get_by_role("button", name="Continue").click()
     settled(page)
-    go_to(page, "Label")
+    page.goto(f"/label?{urlencode({'project': PROJECT})}")  # there may be other projects
+    settled(page)
     with page.context.expect_page() as opened:
         page.get_by_role("link", name="Open Argilla").click()
     argilla = opened.value
