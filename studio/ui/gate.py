@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from studio.access.actor import Actor
 from studio.access.people import People
+from studio.ui.navigation import pages_for
 
 COOKIE = "whetstone_session"
 HEADERS = b"x-whetstone-"
@@ -47,6 +48,8 @@ class AuthGate:
         actor = await run_in_threadpool(self.people.actor_for, cookie_in(headers))
         if actor is None:
             return await _turn_away(scope, receive, send)
+        if scope["type"] == "http" and scope["path"].strip("/") == pages_for(actor.role)[0].name:
+            return await _to_front_page(scope, receive, send)
         headers += trusted_headers(actor)
         return await self.app(scope, receive, send)
 
@@ -73,6 +76,12 @@ def trusted_headers(actor: Actor) -> list[tuple[bytes, bytes]]:
     """What Streamlit binds a live session to, so that a second person cannot resume it."""
     person = (actor.person_id or "").encode()
     return [(HEADERS + b"user", actor.username.encode("latin-1")), (HEADERS + b"person", person)]
+
+
+async def _to_front_page(scope: Scope, receive: Receive, send: Send) -> None:
+    """Streamlit serves a role's first page at `/` only, and calls its own name an unknown page."""
+    query = scope["query_string"].decode("latin-1")
+    await RedirectResponse("/" + (f"?{query}" if query else ""), 307)(scope, receive, send)
 
 
 async def _turn_away(scope: Scope, receive: Receive, send: Send) -> None:

@@ -71,6 +71,17 @@ def test_a_page_sends_to_the_sign_in_and_keeps_the_deep_link(client: TestClient)
     assert answer.headers["location"] == "/auth/login?next=%2Fcapture%3Fq%3Drefund%26project%3Dsupport"
 
 
+@pytest.mark.parametrize(("role", "own"), [("viewer", "/home"), ("admin", "/home"), ("labeler", "/label")])
+def test_a_deep_link_to_the_first_page_of_a_role_is_served_at_the_root(
+    client: TestClient, people: People, role: str, own: str
+) -> None:
+    people.create(Actor.operator(), "lee", PASSWORD, role)
+    client.cookies.set(COOKIE, people.sign_in("lee", PASSWORD) or "")
+    answer = client.get(f"{own}?project=support")
+    assert (answer.status_code, answer.headers["location"]) == (307, "/?project=support")
+    assert client.get("/review").status_code == 200
+
+
 @pytest.mark.parametrize("cookie", ["", "x", "a" * 43, '"; drop table person'])
 def test_a_wrong_cookie_is_no_sign_in(client: TestClient, cookie: str) -> None:
     assert client.get("/", headers={"cookie": f"{COOKIE}={cookie}"}).status_code == 401
