@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from storage.migrate import migrate as migrate_database
 from studio.access.actor import Actor, Role
 from studio.bootstrap import build_studio
 from studio.cli.terminal import say, show_table
@@ -21,8 +20,14 @@ def up() -> None:
 
 
 def migrate() -> None:
-    """Bring the database to the newest schema, keeping a copy of it first."""
-    say(f"Database is at revision {migrate_database(Settings().database)}.")
+    """Bring the database to the newest schema, keeping a copy of it first; an empty one gets its first admin."""
+    from storage.migrate import migrate as migrate_database
+    from studio.up import prepare
+
+    settings = Settings()
+    for line in prepare(settings):
+        say(line)
+    say(f"Database is at revision {migrate_database(settings.database)}.")
 
 
 def worker() -> None:

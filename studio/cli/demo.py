@@ -17,7 +17,6 @@ import typer
 from studio.bootstrap import build_studio
 from studio.cli.loop import show_evaluation
 from studio.cli.terminal import say
-from studio.cli.turn import Turn
 from studio.errors import Unavailable
 from studio.settings import Settings
 
@@ -30,6 +29,8 @@ def demo(
     keep: Annotated[bool, typer.Option(help="Leave the studio running afterwards if it was started here.")] = False,
 ) -> None:
     """Take the sample project round the loop once and print how the three models compare."""
+    from studio.cli.turn import Turn
+
     settings = Settings()
     started = time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a studio started here is stopped

@@ -11,7 +11,7 @@ from storage.tables import Dataset, DatasetVersion, Model, Project
 from studio.access.actor import Actor, Role
 from studio.bootstrap import Studio, build_studio
 from studio.capture.filters import LogFilter
-from studio.cli.report import comparison_table
+from studio.cli.report import comparison_table, imported, outcome
 from studio.cli.terminal import say, show_table, watch
 from studio.errors import InvalidInput, NotFound
 from studio.evaluate.verdict import verdicts
@@ -33,9 +33,8 @@ def import_(path: Path, project: ProjectName = "") -> None:
     """Import a file of calls (OpenAI-format JSONL); bad lines are listed, the rest goes in."""
     studio = build_studio()
     done = watch(studio, studio.imports.start(ME, _project(studio, project).id, path, path.name))
-    say(f"Imported {done.result['imported']:,} calls; {done.result['skipped']:,} already there.")
-    for problem in done.result.get("errors", [])[:20]:
-        say(f"  line {problem['line']}: {problem['reason']}")
+    for line in imported(done.result):
+        say(line)
 
 
 def curate(dataset: str, text: str = "", tag: Tags = None, project: ProjectName = "") -> None:
@@ -46,14 +45,14 @@ def curate(dataset: str, text: str = "", tag: Tags = None, project: ProjectName 
     target = _find_dataset(studio, found, dataset) or studio.datasets.create(ME, found.id, dataset)
     chosen = LogFilter(project_id=found.id, text=text, tags=tags)
     done = watch(studio, studio.datasets.add_logs(ME, target.id, chosen))
-    say(f"{done.result}")
+    say(outcome(done.result))
 
 
 def freeze(dataset: str, note: str = "", project: ProjectName = "") -> None:
     """Freeze the dataset into an immutable version."""
     studio = build_studio()
     done = watch(studio, studio.datasets.freeze(ME, _dataset(studio, _project(studio, project), dataset).id, note))
-    say(f"{done.result}")
+    say(outcome(done.result))
 
 
 def label(dataset: str, person: Names, size: int = 60, project: ProjectName = "") -> None:
@@ -86,13 +85,14 @@ def train(dataset: str, base: str, preset: str = "balanced", project: ProjectNam
     run = studio.training.start(ME, version.id, _model(studio, found, base).id, preset=preset)
     assert run.job_id is not None
     done = watch(studio, studio.jobs.get(run.job_id))
-    say(f"{done.result}")
+    say(outcome(done.result))
 
 
 def base(project: ProjectName = "") -> None:
     """Build the sample's tiny base model on this machine (no download)."""
     studio = build_studio()
-    say(f"{watch(studio, studio.sample.build_base(ME, _project(studio, project).id)).result}")
+    done = watch(studio, studio.sample.build_base(ME, _project(studio, project).id))
+    say(outcome(done.result))
 
 
 def evaluate(dataset: str, model: list[str], project: ProjectName = "", unverified: bool = False) -> None:
@@ -148,7 +148,7 @@ def improve(dataset: str, project: ProjectName = "") -> None:
     rows = [(m.name, m.calls, m.up, m.down, m.corrections) for m in studio.improve.by_model(found.id)]
     show_table("Production feedback", ("model", "calls", "up", "down", "corrections"), rows)
     job = studio.improve.start_next_turn(ME, found.id, _dataset(studio, found, dataset).id)
-    say(f"{watch(studio, job).result}")
+    say(outcome(watch(studio, job).result))
 
 
 def add_to(app: typer.Typer) -> None:

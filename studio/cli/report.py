@@ -1,8 +1,38 @@
-"""The comparison table in the terminal: each model's figures with 95 % intervals and n."""
+"""What a job came to, in the terminal: a line of facts, an import's bad lines, the comparison of models."""
 
 from __future__ import annotations
 
 from typing import Any
+
+SHOWN_LINES = 20
+
+
+def outcome(result: dict[str, Any]) -> str:
+    """A job's result as one line; identifiers, paths and nested facts stay in the studio."""
+    shown = {name: value for name, value in result.items() if not name.endswith(("_id", "_file", "digest"))}
+    facts = (f"{name.replace('_', ' ')} {_fact(value)}" for name, value in shown.items() if _is_plain(value))
+    return " · ".join(facts) or "Done."
+
+
+def imported(result: dict[str, Any]) -> list[str]:
+    """An import's counts, and where its bad lines are and why."""
+    lines = [
+        f"Imported {result['imported']:,} calls; {result['duplicates']:,} already there, {result['errors']:,} refused."
+    ]
+    lines += [f"  line {bad['line']}: {bad['reason']}" for bad in result["first_errors"][:SHOWN_LINES]]
+    if result["errors"] > SHOWN_LINES:
+        lines.append(f"  … all {result['errors']:,} are in {result['errors_file']}")
+    return lines
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, int | float | str) and value != ""
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def comparison_table(summary: dict[str, Any]) -> tuple[list[str], list[list[str]]]:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -20,7 +21,12 @@ errors = Console(stderr=True, highlight=False)
 
 def say(sentence: str) -> None:
     """Print a sentence."""
-    console.print(sentence, soft_wrap=True)
+    console.print(sentence, soft_wrap=True, markup=False)
+
+
+def heading(title: str) -> None:
+    """Print where a new part begins."""
+    console.print(f"\n{title}", style="bold", markup=False)
 
 
 def fail(sentence: str) -> None:
@@ -34,7 +40,7 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[objec
     for index, column in enumerate(columns):
         table.add_column(column, justify="left" if index == 0 else "right")
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        table.add_row(*(escape(str(cell)) for cell in row))
     console.print(table)
 
 

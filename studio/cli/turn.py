@@ -14,7 +14,7 @@ from storage.tables import Dataset, DatasetVersion, Evaluation, Job, LabelTask, 
 from studio.access.actor import Actor, Role
 from studio.bootstrap import Studio
 from studio.capture.filters import LogFilter
-from studio.cli.terminal import say, show_table, watch
+from studio.cli.terminal import heading, say, show_table, watch
 from studio.demo.sample import ALIAS, BASE
 from studio.demo.tickets import prompt, tickets
 from studio.errors import StudioError
@@ -67,7 +67,10 @@ class Turn:
         self._watch(self.studio.datasets.add_logs(self.actor, dataset.id, triage))
         version = self._freeze(dataset, "as captured")
         summary = self.studio.datasets.summary(dataset.id)
-        say(f"{summary.train} train and {summary.golden} golden examples; left out: {summary.excluded}.")
+        left_out = (
+            ", ".join(f"{count} for {why.replace('_', ' ')}" for why, count in summary.excluded.items()) or "none"
+        )
+        say(f"{summary.train} train and {summary.golden} golden examples; left out: {left_out}.")
         return dataset, version
 
     def label(self, dataset: Dataset) -> DatasetVersion:
@@ -174,7 +177,7 @@ class Turn:
         return done.result
 
     def _step(self, name: str, work: Callable[[], T]) -> T:
-        say(f"\n[bold]{name.capitalize()}[/bold]")
+        heading(name.capitalize())
         started = time.monotonic()
         done = work()
         self.took[name] = time.monotonic() - started

@@ -50,7 +50,7 @@ def empty_state(
     """
     with st.container(border=True, horizontal_alignment="center", gap="xsmall", key=f"{key}_state"):
         st.space("medium")
-        st.markdown(f"# :gray[{_icon(icon)}]", text_alignment="center")
+        st.markdown(f":gray[{_icon(icon)}]", text_alignment="center")
         st.markdown(f"#### {title}", text_alignment="center")
         st.caption(caption, text_alignment="center")
         clicked = bool(button) and st.button(str(button), type="primary", key=key)
