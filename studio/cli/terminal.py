@@ -31,7 +31,7 @@ def heading(title: str) -> None:
 
 def fail(sentence: str) -> None:
     """Print what went wrong and what to do."""
-    errors.print(sentence, style="red", markup=False)
+    errors.print(sentence, style="red", markup=False, soft_wrap=True)
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

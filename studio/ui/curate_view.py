@@ -179,8 +179,8 @@ def _line(row: Any) -> dict[str, Any]:
         "Split": row.split,
         "From": row.output_source,
         "Verified": row.verified,
-        "Rating": row.rating,
-        "Left out": row.excluded,
+        "Rating": row.rating or "",
+        "Left out": row.excluded or "",
     }
 
 
