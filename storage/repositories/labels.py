@@ -114,7 +114,7 @@ class ResolutionRepository(Repository[Resolution]):
     def of_task(self, task_id: str) -> dict[str, Resolution]:
         """Resolutions by item."""
         query = select(Resolution).where(Resolution.task_id == task_id)
-        return {row.item_id: row for row in self.session.exec(query)}
+        return {row.item_id: row for row in self.session.exec(query) if row.item_id}
 
     def disputed(self, project_id: str, task_id: str | None = None) -> list[tuple[Resolution, LabelItem, Example]]:
         """What people disagree about and nobody decided yet, oldest first."""

@@ -6,12 +6,13 @@ from storage.tables.datasets import Dataset, DatasetVersion, Example
 from storage.tables.deployments import Deployment, DeploymentEvent, Release, Revision
 from storage.tables.evaluations import Evaluation, EvaluationOutput
 from storage.tables.jobs import Job, JobEvent
-from storage.tables.labels import Annotation, LabelItem, LabelTask, Resolution
+from storage.tables.labels import Annotation, Guideline, HumanCeiling, LabelItem, LabelTask, PreferencePair, Resolution
 from storage.tables.logs import Feedback, JournalPosition, LogEntry, LogHour
 from storage.tables.models import Model, TrainingRun
-from storage.tables.people import ApiKey, AuditEvent, Person, SignIn, SignInLink
+from storage.tables.people import ApiKey, AuditEvent, Person, SignIn, SignInLink, Team
 from storage.tables.projects import Project
 from storage.tables.providers import Provider
+from storage.tables.reviews import ReviewItem, ReviewPresence, ReviewSession, ReviewVote
 from storage.tables.turns import Turn
 
 metadata = SQLModel.metadata
@@ -28,6 +29,8 @@ __all__ = [
     "EvaluationOutput",
     "Example",
     "Feedback",
+    "Guideline",
+    "HumanCeiling",
     "Job",
     "JobEvent",
     "JournalPosition",
@@ -37,13 +40,19 @@ __all__ = [
     "LogHour",
     "Model",
     "Person",
+    "PreferencePair",
     "Project",
     "Provider",
     "Release",
     "Resolution",
+    "ReviewItem",
+    "ReviewPresence",
+    "ReviewSession",
+    "ReviewVote",
     "Revision",
     "SignIn",
     "SignInLink",
+    "Team",
     "TrainingRun",
     "Turn",
     "metadata",

@@ -20,6 +20,16 @@ class Person(SQLModel, table=True):
     created_at: datetime = Field(default_factory=now)
 
 
+class Team(SQLModel, table=True):
+    """A named group of people who are asked together."""
+
+    id: str = id_field()
+    name: str = Field(unique=True, max_length=60)
+    members: list[str] = json_field(list)
+    """Usernames."""
+    created_at: datetime = Field(default_factory=now)
+
+
 class SignIn(SQLModel, table=True):
     """A browser that is signed in; the cookie's SHA-256 is the key, so a stolen database signs nobody in."""
 

@@ -19,7 +19,6 @@ RESPONSES_AT_ONCE = 100
 CLOCK_DOUBT = timedelta(minutes=2)
 LONGEST_EMBEDDED, LONGEST_ELSEWHERE = 1_000_000, 20_000
 """Characters of one message; the embedded server is started with the larger limit."""
-CLOSED_NOTE = "**This task is closed: answers given from now on are not collected.**"
 
 
 def connect(settings: Settings) -> ArgillaBackend:
@@ -66,11 +65,9 @@ class ArgillaBackend:
             for response in record.get("responses") or []:
                 yield _answer(str(record["external_id"]), names.get(response["user_id"], ""), response)
 
-    def close(self, ref: str) -> None:
-        """Say so on top of the guidelines; Argilla itself has no closed state."""
-        said = self.rest.get(f"/datasets/{ref}").get("guidelines") or ""
-        if CLOSED_NOTE not in said:
-            self.rest.send("PATCH", f"/datasets/{ref}", {"guidelines": f"{CLOSED_NOTE}\n\n{said}"})
+    def set_guidelines(self, ref: str, text: str) -> None:
+        """Put the text in place of the dataset's guidelines."""
+        self.rest.send("PATCH", f"/datasets/{ref}", {"guidelines": text})
 
     def enter_url(self, teammate: Teammate, workspace: str, ref: str) -> str:
         """The task's page; on the embedded server through a ticket that works once, within a minute."""

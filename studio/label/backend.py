@@ -13,13 +13,21 @@ class QuestionKind(StrEnum):
     """How a question is answered."""
 
     LABEL = "label"
+    MULTI_LABEL = "multi_label"
     RATING = "rating"
+    RANKING = "ranking"
+    SPAN = "span"
     TEXT = "text"
 
 
 @dataclass(frozen=True)
 class Question:
-    """One question about every item. `options` are the labels; a rating goes from 1 to 5."""
+    """One question about every item.
+
+    `options` are the labels, the answers to rank, or the kinds of span; a rating chooses among `ratings`. Values come
+    back as: label str; multi_label list of str; rating int; ranking list of {"value": option, "rank": 1..} with ties
+    kept; span list of {"start", "end", "label"} in characters of the answer; text str.
+    """
 
     name: str
     title: str
@@ -27,6 +35,7 @@ class Question:
     options: tuple[str, ...] = ()
     description: str = ""
     required: bool = True
+    ratings: tuple[int, ...] = (1, 2, 3, 4, 5)
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,8 @@ class TaskSpec:
     questions: tuple[Question, ...]
     answers_per_item: int
     people: tuple[Teammate, ...] = ()
+    answers_shown: tuple[str, ...] = ()
+    """Names of several answers shown side by side (A, B, C); empty where each item shows its one answer."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +68,16 @@ class Item:
     messages: list[dict[str, str]]
     answer: str
     suggestions: dict[str, Any] = field(default_factory=dict)
+    suggested_by: str = ""
+    """Name of the model whose output the suggestions are."""
+    scores: dict[str, float] = field(default_factory=dict)
+    """How sure it was of a suggestion, 0..1, by question."""
+    answers: dict[str, str] = field(default_factory=dict)
+    """The texts of `TaskSpec.answers_shown`, by name; never the model's name."""
+    asked: tuple[str, ...] = ()
+    """Usernames whose queue holds the item; empty means everybody's."""
+    facts: dict[str, str] = field(default_factory=dict)
+    """What people may filter by: split, model, why it was chosen."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +97,7 @@ class Answer:
     status: str
     values: dict[str, Any]
     updated_at: datetime
+    inserted_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -97,8 +119,8 @@ class AnswerExchange(Protocol):
         """Every answer so far; nothing when nobody was active after `since`. Raises NotFound for an unknown task."""
         ...
 
-    def close(self, ref: str) -> None:
-        """Tell people that their answers are no longer collected."""
+    def set_guidelines(self, ref: str, text: str) -> None:
+        """Show people this text; also how a task tells them that it is paused or closed."""
         ...
 
 

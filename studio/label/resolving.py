@@ -72,12 +72,12 @@ def disputes(session: Session, project_id: str, task_id: str | None = None) -> l
     """What waits for a decision, with everybody's answers."""
     found = ResolutionRepository(session).disputed(project_id, task_id)
     answers = AnnotationRepository(session).of_items([item.id for _resolution, item, _example in found])
-    tasks = {resolution.task_id: session.get(LabelTask, resolution.task_id) for resolution, _item, _example in found}
+    tasks = {item.task_id: session.get(LabelTask, item.task_id) for _resolution, item, _example in found}
     return [
         Dispute(
-            item.id, resolution.task_id, example, item.shown_output, _read(tasks[resolution.task_id], item, answers)
+            item.id, item.task_id, example, item.shown_output, _read(tasks[item.task_id], item, answers)
         )
-        for resolution, item, example in found
+        for _resolution, item, example in found
     ]
 
 

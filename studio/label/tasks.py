@@ -32,6 +32,7 @@ from studio.settings import Settings
 log = logging.getLogger(__name__)
 LARGEST = 20_000
 MOST_ANSWERS = 10
+CLOSED_NOTE = "**This task is closed: answers given from now on are not collected.**"
 
 
 @dataclass(frozen=True)
@@ -220,7 +221,7 @@ class Labeling:
             task = found_task(session, task_id)
         if task.backend_ref:
             self.sync(task_id)
-            self.backend().close(task.backend_ref)
+            self.backend().set_guidelines(task.backend_ref, f"{CLOSED_NOTE}\n\n{task.guidelines}")
         with self.database.write() as session:
             permit(session, actor, Role.EDITOR)
             task = found_task(session, task_id)

@@ -18,7 +18,7 @@ class FakePlatform:
         self.specs: dict[str, TaskSpec] = {}
         self.items: dict[str, dict[str, Item]] = {}
         self.given: dict[str, dict[tuple[str, str], Answer]] = {}
-        self.closed: set[str] = set()
+        self.guidelines: dict[str, str] = {}
         self.touched: dict[str, datetime] = {}
         self.breaks_after: int | None = None
 
@@ -39,8 +39,8 @@ class FakePlatform:
         if since is None or self.touched.get(ref, now()) >= since:
             yield from self.given[ref].values()
 
-    def close(self, ref: str) -> None:
-        self.closed.add(ref)
+    def set_guidelines(self, ref: str, text: str) -> None:
+        self.guidelines[ref] = text
 
     def enter_url(self, teammate: Teammate, workspace: str, ref: str) -> str:
         return f"http://fake/{workspace}/{ref}?as={teammate.username}"

@@ -97,12 +97,12 @@ def test_answering_twice_changes_the_answer(platform: tuple[LabelingBackend, Dra
     assert [each.values["verdict"] for each in backend.answers(ref)] == ["wrong"]
 
 
-def test_closing_keeps_the_answers_and_may_be_repeated(platform: tuple[LabelingBackend, Draft]) -> None:
+def test_new_guidelines_keep_the_answers_and_may_be_repeated(platform: tuple[LabelingBackend, Draft]) -> None:
     backend = platform[0]
     ref = backend.publish(spec(f"t-{new_id()}", "mia"), items("a"), quiet).ref
     backend.answer_as(ref, "mia", {"a": {"verdict": "correct"}})
-    backend.close(ref)
-    backend.close(ref)
+    backend.set_guidelines(ref, "Closed.")
+    backend.set_guidelines(ref, "Closed.")
     assert len(list(backend.answers(ref))) == 1
 
 

@@ -146,7 +146,7 @@ def test_closing_collects_a_last_time(desk: Desk) -> None:
     task = desk.send()
     desk.say(task, "mia", desk.ids(task)[0], "correct")
     closed = desk.labeling.close(ME, task.id)
-    assert closed.state == "closed" and closed.closed_at and task.backend_ref in desk.platform.closed
+    assert closed.state == "closed" and closed.closed_at and "closed" in desk.platform.guidelines[task.backend_ref]
     assert desk.labeling.progress(task.id).per_person["mia"].submitted == 1
 
 
@@ -173,7 +173,7 @@ def test_each_verb_asks_for_its_role(desk: Desk, sign_in: Callable[[Role], Actor
     for verb in refused:
         with pytest.raises(NotAllowed):
             verb()
-    assert desk.labeling.get(task.id).state == "open" and task.backend_ref not in desk.platform.closed
+    assert desk.labeling.get(task.id).state == "open" and task.backend_ref not in desk.platform.guidelines
 
 
 def test_tool_calls_and_parts_are_shown_as_text(desk: Desk) -> None:
