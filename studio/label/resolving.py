@@ -74,9 +74,7 @@ def disputes(session: Session, project_id: str, task_id: str | None = None) -> l
     answers = AnnotationRepository(session).of_items([item.id for _resolution, item, _example in found])
     tasks = {item.task_id: session.get(LabelTask, item.task_id) for _resolution, item, _example in found}
     return [
-        Dispute(
-            item.id, item.task_id, example, item.shown_output, _read(tasks[item.task_id], item, answers)
-        )
+        Dispute(item.id, item.task_id, example, item.shown_output, _read(tasks[item.task_id], item, answers))
         for _resolution, item, example in found
     ]
 
