@@ -40,6 +40,7 @@ if found is None:
 
 view.choose_alias(project, models, deployments, found)
 view.split(found)
+view.follow_changes(found)
 revisions, playground, connect, history = st.tabs(
     ["Revisions", "Try it", "Connect", "History"], key="deploy_tab", on_change="rerun"
 )

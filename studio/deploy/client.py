@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import httpx
@@ -80,6 +81,7 @@ class ServerClient:
     def _inference(self) -> Any:
         from huggingface_hub import InferenceClient
 
+        _reach_own_servers_offline()
         return InferenceClient(base_url=self.endpoint, api_key=self.api_key or None, timeout=TIMEOUT_S)
 
     def _get(self, path: str, timeout: float = TIMEOUT_S) -> httpx.Response:
@@ -91,6 +93,15 @@ class ServerClient:
 
     def _headers(self) -> dict[str, str]:
         return {"authorization": f"Bearer {self.api_key}"} if self.api_key else {}
+
+
+@cache
+def _reach_own_servers_offline() -> None:
+    """HF_HUB_OFFLINE, usual on machines that are cut off, makes the hub's own HTTP client refuse every address."""
+    import httpx2
+    from huggingface_hub import set_client_factory
+
+    set_client_factory(lambda: httpx2.Client(follow_redirects=True, timeout=None, trust_env=False))
 
 
 @dataclass(frozen=True)

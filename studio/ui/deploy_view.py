@@ -15,6 +15,8 @@ from studio.ui.deploy_revision import shift
 from studio.ui.formats import ago, milliseconds, plain
 from studio.ui.state import current_actor, current_studio, reported_errors
 
+SETTLED = ("stopped", "failed")
+"""States that only a person changes; a ready revision may still restart."""
 TARGETS = {"embedded": "Embedded server (this machine)", "external": "A server that runs elsewhere"}
 
 
@@ -41,6 +43,21 @@ def choose_alias(project: Project, models: list[Model], deployments: list[Deploy
         if can_deploy and st.button("Deploy another model", icon=":material/add:", key="deploy_another"):
             deploy_dialog(project, models, found.deployment.alias)
     st.query_params["id"] = chosen
+
+
+def follow_changes(found: Overview) -> None:
+    """Draw the page again when a revision gets further: the worker changes it, not only the job in the panel."""
+    moving = any(view.revision.state not in SETTLED for view in found.revisions)
+    st.fragment(_rerun_on_change, run_every=2.0 if moving else None)(found.deployment.id, _states(found))
+
+
+def _rerun_on_change(deployment_id: str, seen: list[tuple[str, str]]) -> None:
+    if _states(current_studio().deployments.overview(deployment_id)) != seen:
+        st.rerun()
+
+
+def _states(found: Overview) -> list[tuple[str, str]]:
+    return [(view.revision.id, view.revision.state) for view in found.revisions]
 
 
 def primary_label(found: Overview | None) -> str:

@@ -151,3 +151,10 @@ def test_the_certificate_keeps_the_evidence_and_the_time(tgi: FakeTgi) -> None:
     record = judge(tgi)["identity"].record()
     assert record["gate"] == "identity" and record["passed"] is True
     assert record["evidence"]["found"] == ["triage-r1"] and record["at"]
+
+
+def test_a_machine_cut_off_from_the_hub_still_reaches_its_own_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with FakeTgi().running() as fake:
+        client = ServerClient(fake.url, "triage-r1", "secret")
+        assert client.chat([{"role": "user", "content": "Hi"}])
