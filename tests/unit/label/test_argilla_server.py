@@ -117,3 +117,27 @@ def test_a_failing_job_is_tried_again_as_its_queue_asked_and_then_given_up() -> 
 
     assert asyncio.run(run(fails)) == "failed" and len(tries) == 3
     assert asyncio.run(run(twice_works)) == "finished" and len(tries) == 2
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "framed_by"),
+    [
+        ("127.0.0.1:6900", "", "http://127.0.0.1:8501"),
+        ("127.0.0.1:6900", "", "http://localhost:8501"),
+        ("studio.lan:6900", "", "http://studio.lan:8501"),
+        ("studio.lan:6900", "https://label.example.com/", "https://label.example.com"),
+    ],
+)
+def test_the_studio_may_frame_argilla(host: str, address: str, framed_by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STUDIO_WEB_PORT", "8501")
+    monkeypatch.setenv("STUDIO_WEB_ADDRESS", address)
+    _name, policy = module("browser_policy").policy_for({"headers": [(b"host", host.encode())]})
+    assert framed_by.encode() in policy.split(b"frame-ancestors ")[1].split()
+
+
+@pytest.mark.parametrize("host", ["evil.example; script-src *", "a b", "", "x' 'unsafe-inline"])
+def test_a_forged_host_adds_nothing_to_the_policy(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STUDIO_WEB_PORT", "8501")
+    monkeypatch.delenv("STUDIO_WEB_ADDRESS", raising=False)
+    _name, policy = module("browser_policy").policy_for({"headers": [(b"host", host.encode())]})
+    assert policy.endswith(b"frame-ancestors 'self'")
