@@ -15,6 +15,7 @@ from studio.cli.report import comparison_table, imported, outcome
 from studio.cli.terminal import say, show_table, watch
 from studio.errors import InvalidInput, NotFound
 from studio.evaluate.verdict import verdicts
+from studio.label.draft import TaskDraft
 
 ProjectName = Annotated[str, typer.Option("--project", "-p", help="Project name; the only one when left out.")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", help="name=value; repeat for more.")]
@@ -62,7 +63,7 @@ def label(dataset: str, person: Names, size: int = 60, project: ProjectName = ""
     known = {each.username for each in studio.people.all()}
     for name in set(person) - known:
         studio.people.invite(ME, name, Role.LABELER)
-    task = studio.labeling.create(ME, chosen.id, f"{dataset} review", size=size, assignees=tuple(person))
+    task = studio.labeling.create(ME, TaskDraft(chosen.id, f"{dataset} review", size=size, people=tuple(person)))
     for job in studio.jobs.active(None):
         watch(studio, job)
     say(f"Task {task.name} ({task.id}) is open for {', '.join(person)}: they sign in and press Label.")

@@ -18,6 +18,7 @@ from studio.cli.terminal import heading, say, show_table, watch
 from studio.demo.sample import ALIAS, BASE
 from studio.demo.tickets import prompt, tickets
 from studio.errors import StudioError
+from studio.label.draft import TaskDraft
 
 PEOPLE = ("mia", "noah")
 DATASET = "triage"
@@ -78,9 +79,8 @@ class Turn:
         known = {person.username for person in self.studio.people.all()}
         for name in set(PEOPLE) - known:
             self.studio.people.invite(self.actor, name, Role.LABELER)
-        task = self.studio.labeling.create(
-            self.actor, dataset.id, "Golden set", size=self.labels, answers_per_item=2, assignees=PEOPLE
-        )
+        draft = TaskDraft(dataset.id, "Golden set", size=self.labels, people=PEOPLE)
+        task = self.studio.labeling.create(self.actor, draft)
         self._finish("publish")
         self._answer(task)
         self.studio.labeling.sync(task.id)

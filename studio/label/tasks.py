@@ -3,56 +3,32 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-
-from sqlmodel import Session
+from collections.abc import Callable
 
 from storage.database import Database
-from storage.repositories.datasets import ExampleRepository
 from storage.repositories.labels import AnnotationRepository, LabelItemRepository, LabelTaskRepository
 from storage.repositories.labels import ResolutionRepository as Resolutions
-from storage.repositories.people import PersonRepository
 from storage.tables import Example, LabelItem, LabelTask, Resolution
 from storage.types import now
 from studio.access.actor import Actor, Role, permit
 from studio.curate.datasets import found_dataset
-from studio.errors import Conflict, InvalidInput, NotFound
+from studio.errors import Conflict, NotFound
 from studio.jobs.queue import Jobs
-from studio.label import collecting, resolving
+from studio.label import asking, collecting, resolving
 from studio.label.agreement import Agreement, agreement_of
 from studio.label.backend import Health, LabelingBackend
 from studio.label.collecting import Collected
-from studio.label.publishing import found_task, question_facts, spec_of, teammate_of
+from studio.label.draft import Preview, TaskDraft
+from studio.label.publishing import found_task, spec_of, teammate_of
 from studio.label.resolving import Applied, Dispute
-from studio.label.sampling import choose
 from studio.label.templates import template
+from studio.label.watching import Answered, Progress, progress_of
 from studio.settings import Settings
 
+__all__ = ["Answered", "Labeling", "Progress"]
 log = logging.getLogger(__name__)
-LARGEST = 20_000
-MOST_ANSWERS = 10
 CLOSED_NOTE = "**This task is closed: answers given from now on are not collected.**"
-
-
-@dataclass(frozen=True)
-class Answered:
-    """How far one person is."""
-
-    submitted: int = 0
-    drafts: int = 0
-    discarded: int = 0
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a task is. An item is complete with as many submitted answers as the task asks for."""
-
-    items: int
-    complete: int
-    per_person: dict[str, Answered] = field(default_factory=dict)
-    verdicts: dict[str, int] = field(default_factory=dict)
-    """Resolutions so far: confirmed, corrected, disputed, left_out."""
+PREVIEWED = 50
 
 
 class Labeling:
@@ -68,47 +44,27 @@ class Labeling:
 
     # --- sending ---------------------------------------------------------------------------------------------------
 
-    def create(
-        self,
-        actor: Actor,
-        dataset_id: str,
-        name: str,
-        template: str = "verdict",
-        size: int = 60,
-        answers_per_item: int = 2,
-        assignees: Sequence[str] = (),
-        guidelines: str = "",
-        sample: str = "golden_first",
-        labels: Sequence[str] = (),
-        seed: int = 0,
-    ) -> LabelTask:
-        """Choose examples and queue them for sending. Without assignees, everybody who may label is asked."""
-        task = _checked(name, template, size, answers_per_item, guidelines, labels)
+    def create(self, actor: Actor, draft: TaskDraft) -> LabelTask:
+        """Choose examples and queue them for sending."""
         with self.database.write() as session:
             permit(session, actor, Role.EDITOR)
-            dataset = found_dataset(session, dataset_id)
-            task.dataset_id, task.created_by = dataset.id, actor.username
-            task.assignees = _assignees(session, assignees, answers_per_item)
-            task.spec = {**task.spec, "sample": sample, "seed": seed}
-            chosen = choose(LabelItemRepository(session).candidates(dataset.id), size, sample, seed)
-            if not chosen:
-                raise InvalidInput("No example is left to send: all are verified, excluded or already with people.")
-            _add(session, task, chosen)
-            title = f"Send {len(chosen)} examples to {len(task.assignees)} teammates"
+            dataset = found_dataset(session, draft.dataset_id)
+            task = asking.make_task(session, actor, draft)
+            count = LabelItemRepository(session).count(task_id=task.id)
+            title = f"Send {count} examples to {len(task.assignees)} teammates"
             spec = {"task_id": task.id}
             self.jobs.enqueue(session, actor, "publish", spec, title=title, project_id=dataset.project_id)
             return task
 
-    def preview(self, dataset_id: str, size: int = 60, sample: str = "golden_first", seed: int = 0) -> list[Example]:
-        """The examples that `create` would send now; the page shows the first."""
+    def preview(self, draft: TaskDraft, most: int = PREVIEWED) -> Preview:
+        """What `create` would send now; the first `most` items in full."""
         with self.database.read() as session:
-            chosen = choose(LabelItemRepository(session).candidates(dataset_id), size, sample, seed)
-            return _examples(session, chosen)
+            return asking.preview_of(session, draft, most)
 
     def teammates(self) -> list[str]:
         """Usernames of everybody who may label."""
         with self.database.read() as session:
-            return _teammates(session)
+            return asking.teammates(session)
 
     # --- watching --------------------------------------------------------------------------------------------------
 
@@ -131,13 +87,7 @@ class Labeling:
     def progress(self, task_id: str) -> Progress:
         """Counts from our own copy of the answers."""
         with self.database.read() as session:
-            task, annotations = found_task(session, task_id), AnnotationRepository(session)
-            return Progress(
-                items=LabelItemRepository(session).count(task_id=task_id),
-                complete=annotations.complete_items(task_id, task.answers_per_item),
-                per_person=_per_person(task, annotations.tally(task_id)),
-                verdicts=Resolutions(session).verdicts(task_id),
-            )
+            return progress_of(session, found_task(session, task_id))
 
     def agreement(self, task_id: str) -> list[Agreement]:
         """Agreement per question over submitted answers, with intervals and n."""
@@ -227,64 +177,3 @@ class Labeling:
             task = found_task(session, task_id)
             task.state, task.closed_at = "closed", task.closed_at or now()
             return LabelTaskRepository(session).add(task)
-
-
-def _checked(
-    name: str, template_name: str, size: int, answers_per_item: int, guidelines: str, labels: Sequence[str]
-) -> LabelTask:
-    if not name.strip() or len(name.strip()) > 120:
-        raise InvalidInput("Give the task a name of 1 to 120 characters.")
-    if not 1 <= size <= LARGEST:
-        raise InvalidInput(f"Send between 1 and {LARGEST:,} examples at once.")
-    if not 1 <= answers_per_item <= MOST_ANSWERS:
-        raise InvalidInput(f"Ask for 1 to {MOST_ANSWERS} answers per example.")
-    asked = template(template_name)
-    return LabelTask(
-        name=name.strip(),
-        template=template_name,
-        guidelines=guidelines.strip() or asked.guidelines,
-        answers_per_item=answers_per_item,
-        spec={"questions": [question_facts(each) for each in asked.questions(labels)]},
-        state="publishing",
-    )
-
-
-def _assignees(session: Session, wanted: Sequence[str], answers_per_item: int) -> list[str]:
-    able = _teammates(session)
-    chosen = list(dict.fromkeys(wanted)) or able
-    unable = [name for name in chosen if name not in able]
-    if unable:
-        raise InvalidInput(f"These people may not label: {', '.join(unable)}. Give them a role under Settings, People.")
-    if len(chosen) < answers_per_item:
-        raise InvalidInput(
-            f"{answers_per_item} answers per example need at least {answers_per_item} people; {len(chosen)} chosen. "
-            "Choose more people or ask for fewer answers."
-        )
-    return chosen
-
-
-def _teammates(session: Session) -> list[str]:
-    people = PersonRepository(session).find(active=True)
-    return sorted(person.username for person in people if Role(person.role).rank >= Role.LABELER.rank)
-
-
-def _add(session: Session, task: LabelTask, example_ids: Sequence[str]) -> None:
-    LabelTaskRepository(session).add(task)
-    for example in _examples(session, example_ids):
-        session.add(LabelItem(task_id=task.id, example_id=example.id, shown_output=example.output))
-    session.flush()
-
-
-def _examples(session: Session, ids: Sequence[str]) -> list[Example]:
-    found = {row.id: row for row in ExampleRepository(session).by_ids(ids)}
-    return [found[key] for key in ids]
-
-
-def _per_person(task: LabelTask, tally: Sequence[tuple[str, str, int]]) -> dict[str, Answered]:
-    counts: dict[str, dict[str, int]] = {name: {} for name in task.assignees}
-    for annotator, status, count in tally:
-        counts.setdefault(annotator, {})[status] = count
-    return {
-        name: Answered(found.get("submitted", 0), found.get("draft", 0), found.get("discarded", 0))
-        for name, found in counts.items()
-    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
@@ -10,10 +11,11 @@ import streamlit as st
 from storage.tables import Dataset, Example, LabelTask, Project
 from studio.access.actor import Actor, Role
 from studio.label.agreement import Agreement
+from studio.label.draft import TaskDraft
 from studio.label.publishing import shown_messages
 from studio.label.sampling import SAMPLES
-from studio.label.tasks import Progress
 from studio.label.templates import TEMPLATES
+from studio.label.watching import Progress
 from studio.ui.argilla_door import PATH
 from studio.ui.components import metric_row, status_badge
 from studio.ui.formats import ago, plain
@@ -55,20 +57,24 @@ def send_dialog(project: Project) -> None:
     _preview(dataset, size, sample)
     if st.button("Send", type="primary", icon=":material/send:", disabled=dataset is None) and dataset:
         with reported_errors():
-            studio.labeling.create(actor, dataset.id, name, kind, size, answers, people, guidelines, sample, labels)
+            draft = TaskDraft(
+                dataset.id, name, kind, size, answers, tuple(people), guidelines=guidelines, sample=sample
+            )
+            studio.labeling.create(actor, replace(draft, options={"labels": labels}))
             st.rerun()
 
 
 def _preview(dataset: Dataset | None, size: int, sample: str) -> None:
-    found = current_studio().labeling.preview(dataset.id, size, sample) if dataset else []
-    if not found:
+    draft = TaskDraft(dataset.id if dataset else "", "Preview", size=size, sample=sample)
+    found = current_studio().labeling.preview(draft)
+    if not found.items:
         st.warning("No example is left to send: all are verified, excluded or already with people.")
         return
-    st.caption(f"{len(found):,} examples will be sent. The first one:")
+    st.caption(f"{found.total:,} examples will be sent. The first one:")
     with st.container(border=True, height=PREVIEW_LINES):
-        conversation(found[0])
+        conversation(found.items[0].example)
         st.caption("The model's answer, filled in for correction")
-        st.code(found[0].output, language=None, wrap_lines=True)
+        st.code(found.items[0].shown_output, language=None, wrap_lines=True)
 
 
 def conversation(example: Example) -> None:

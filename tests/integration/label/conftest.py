@@ -11,6 +11,7 @@ from storage.tables import Dataset, Example, LabelTask, Person, Project
 from studio.access.actor import Actor
 from studio.jobs.context import JobContext
 from studio.jobs.queue import Jobs
+from studio.label.draft import TaskDraft
 from studio.label.jobs import publish
 from studio.label.tasks import Labeling
 from studio.settings import Settings
@@ -83,6 +84,6 @@ def run_publish(database: Database, settings: Settings, artifacts: object, tmp_p
 
 @pytest.fixture
 def task(labeling: Labeling, dataset: Dataset, run_publish: Callable[[str], None]) -> LabelTask:
-    made = labeling.create(Actor.operator(), dataset.id, "Golden set", size=20, assignees=("mia", "noah"))
+    made = labeling.create(Actor.operator(), TaskDraft(dataset.id, "Golden set", size=20, people=("mia", "noah")))
     run_publish(made.id)
     return labeling.get(made.id)

@@ -10,6 +10,7 @@ from storage.database import Database
 from storage.tables import Dataset, Example, LabelTask, Person, Project
 from studio.access.actor import Actor
 from studio.jobs.queue import Jobs
+from studio.label.draft import TaskDraft
 from studio.label.publishing import publish_task
 from studio.label.tasks import Labeling
 from studio.settings import Settings
@@ -26,9 +27,11 @@ class Desk:
     project: Project
 
     def send(self, **choices: object) -> LabelTask:
-        asked = {"size": 4, "assignees": ("mia", "noah"), **choices}
-        made = self.labeling.create(Actor.operator(), self.dataset.id, "Golden set", **asked)  # type: ignore[arg-type]
-        return self.publish(made)
+        return self.publish(self.labeling.create(Actor.operator(), self.draft(**choices)))
+
+    def draft(self, **choices: object) -> TaskDraft:
+        asked = {"name": "Golden set", "size": 4, "people": ("mia", "noah"), **choices}
+        return TaskDraft(self.dataset.id, **asked)  # type: ignore[arg-type]
 
     def publish(self, task: LabelTask) -> LabelTask:
         return publish_task(self.labeling.database, self.platform, task.id, lambda _sent, _total: None)

@@ -77,7 +77,7 @@ def test_drafts_and_discards_decide_nothing(desk: Desk) -> None:
 
 
 def test_two_of_three_are_a_majority(desk: Desk) -> None:
-    task = desk.send(answers_per_item=3, assignees=("mia", "noah", "otto"))
+    task = desk.send(answers_per_item=3, people=("mia", "noah", "otto"))
     item = desk.ids(task)[0]
     for who, output in (("mia", FIX), ("noah", OTHER), ("otto", FIX)):
         desk.say(task, who, item, "wrong", output)
@@ -161,7 +161,7 @@ def test_a_rating_task_measures_and_changes_no_output(desk: Desk) -> None:
 
 
 def test_picked_labels_become_outputs(desk: Desk) -> None:
-    task = desk.send(template="pick_label", labels=("spam", "ham"))
+    task = desk.send(template="pick_label", options={"labels": ("spam", "ham")})
     item = desk.ids(task)[0]
     for who in ("mia", "noah"):
         desk.platform.say(task.backend_ref, who, item, "submitted", {"label": "spam"})

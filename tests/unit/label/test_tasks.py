@@ -14,7 +14,7 @@ ME = Actor.operator()
 
 
 def test_a_task_is_queued_sent_and_opened(desk: Desk) -> None:
-    task = desk.labeling.create(ME, desk.dataset.id, "Golden set", size=4, assignees=("mia", "noah"))
+    task = desk.labeling.create(ME, desk.draft(size=4))
     [job] = desk.labeling.jobs.active(desk.project.id)
     assert (task.state, job.kind, job.spec) == ("publishing", "publish", {"task_id": task.id})
     assert job.title == "Send 4 examples to 2 teammates"
@@ -35,7 +35,7 @@ def test_the_platform_is_told_who_what_and_how_often(desk: Desk) -> None:
 
 
 def test_an_interrupted_sending_goes_on_where_it_stopped(desk: Desk) -> None:
-    task = desk.labeling.create(ME, desk.dataset.id, "Golden set", size=6, assignees=("mia", "noah"))
+    task = desk.labeling.create(ME, desk.draft(size=6))
     desk.platform.breaks_after = 3
     with pytest.raises(ConnectionError):
         desk.publish(task)
@@ -53,11 +53,11 @@ def test_examples_out_with_people_are_not_sent_again_until_the_task_is_closed(de
     with pytest.raises(InvalidInput, match="No example is left"):
         desk.send()
     desk.labeling.close(ME, first.id)
-    assert len(desk.labeling.preview(desk.dataset.id)) == 6
+    assert desk.labeling.preview(desk.draft(size=60)).total == 6
 
 
 def test_the_preview_is_what_would_be_sent(desk: Desk) -> None:
-    preview = {each.id for each in desk.labeling.preview(desk.dataset.id, size=4)}
+    preview = {each.example.id for each in desk.labeling.preview(desk.draft(size=4)).items}
     task = desk.send(size=4)
     assert preview == {item.example_id for item, _example in desk.labeling.items(task.id)} and len(preview) == 4
 
@@ -68,10 +68,10 @@ def test_the_preview_is_what_would_be_sent(desk: Desk) -> None:
         ({"size": 0}, "between 1"),
         ({"answers_per_item": 0}, "answers per example"),
         ({"answers_per_item": 3}, "at least 3 people"),
-        ({"assignees": ("vera", "mia")}, "vera"),
-        ({"assignees": ("nobody", "mia")}, "nobody"),
+        ({"people": ("vera", "mia")}, "vera"),
+        ({"people": ("nobody", "mia")}, "nobody"),
         ({"template": "essay"}, "verdict"),
-        ({"template": "pick_label", "labels": ("one",)}, "two labels"),
+        ({"template": "pick_label", "options": {"labels": ("one",)}}, "two labels"),
         ({"sample": "best"}, "golden_first"),
     ],
 )
@@ -82,7 +82,7 @@ def test_what_cannot_work_is_refused_with_the_reason(desk: Desk, choices: dict[s
 
 
 def test_without_a_choice_everybody_who_may_label_is_asked(desk: Desk) -> None:
-    assert desk.send(assignees=()).assignees == ["mia", "noah", "otto"]
+    assert desk.send(people=()).assignees == ["mia", "noah", "otto"]
 
 
 def test_tasks_are_listed_by_project_and_by_dataset(desk: Desk) -> None:
@@ -151,7 +151,7 @@ def test_closing_collects_a_last_time(desk: Desk) -> None:
 
 
 def test_a_person_enters_once_the_examples_are_there(desk: Desk, sign_in: Callable[[Role], Actor]) -> None:
-    task = desk.labeling.create(ME, desk.dataset.id, "Golden set", assignees=("mia", "noah"))
+    task = desk.labeling.create(ME, desk.draft())
     labeler = sign_in(Role.LABELER)
     with pytest.raises(Conflict, match="still being sent"):
         desk.labeling.enter_url(labeler, task.id)
@@ -164,7 +164,7 @@ def test_each_verb_asks_for_its_role(desk: Desk, sign_in: Callable[[Role], Actor
     item = desk.ids(task)[0]
     refused: list[Callable[[], object]] = [
         lambda: desk.labeling.enter_url(viewer, task.id),
-        lambda: desk.labeling.create(labeler, desk.dataset.id, "x"),
+        lambda: desk.labeling.create(labeler, desk.draft()),
         lambda: desk.labeling.apply(labeler, task.id),
         lambda: desk.labeling.decide(labeler, item, "x"),
         lambda: desk.labeling.leave_out(labeler, item),
@@ -177,7 +177,7 @@ def test_each_verb_asks_for_its_role(desk: Desk, sign_in: Callable[[Role], Actor
 
 
 def test_tool_calls_and_parts_are_shown_as_text(desk: Desk) -> None:
-    [first, *_others] = desk.labeling.preview(desk.dataset.id)
+    first = desk.labeling.preview(desk.draft(size=60)).items[0].example
     call = {"function": {"name": "look_up", "arguments": '{"id": 7}'}}
     messages = [
         {"role": "user", "content": [{"type": "text", "text": "see this"}]},

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from storage.tables import Dataset, Example, LabelTask, Project
 from studio.access.actor import Actor, Role
 from studio.bootstrap import Studio
+from studio.label.draft import TaskDraft
 from studio.label.publishing import publish_task
 from tests.fakes.labeling import FakePlatform
 from tests.unit.ui.conftest import Browser, texts
@@ -54,7 +55,7 @@ def dataset(studio: Studio, project: Project) -> Dataset:
 @pytest.fixture
 def task(studio: Studio, dataset: Dataset, platform: FakePlatform) -> LabelTask:
     """Open, with three items answered alike and one disputed."""
-    made = studio.labeling.create(OPERATOR, dataset.id, "Golden set", size=4, assignees=("mia", "noah"))
+    made = studio.labeling.create(OPERATOR, TaskDraft(dataset.id, "Golden set", size=4, people=("mia", "noah")))
     task = publish_task(studio.database, platform, made.id, lambda _sent, _total: None)
     ids = [item.id for item, _example in studio.labeling.items(task.id)]
     right, wrong = {"verdict": "correct"}, {"verdict": "wrong", "output": FIX}
