@@ -25,6 +25,8 @@ class ReviewSession(SQLModel, table=True):
     state: str = "open"
     """open, closed."""
     chair: str = ""
+    chair_revision: int = 0
+    """The session's revision at which the chair last changed hands: optimistic lock of taking it."""
     people: list[str] = json_field(list)
     """Who is expected to vote; votes reveal when all of them who are present have voted."""
     minutes_planned: int = 30
@@ -94,4 +96,6 @@ class ReviewPresence(SQLModel, table=True):
     position: int = 0
     acked: int = 0
     """Number of the newest event from their browser that was carried out."""
+    acks: dict[str, int] = json_field()
+    """The same per browser tab that names itself, so that two tabs of one person lose nothing."""
     seen_at: datetime = Field(default_factory=now)

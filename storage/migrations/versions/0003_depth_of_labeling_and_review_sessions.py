@@ -74,6 +74,7 @@ def upgrade() -> None:
         sa.Column("task_id", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("state", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("chair", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("chair_revision", sa.Integer(), nullable=False),
         sa.Column("people", sa.JSON(), nullable=False),
         sa.Column("minutes_planned", sa.Integer(), nullable=False),
         sa.Column("agreement_before", sa.JSON(), nullable=False),
@@ -101,6 +102,7 @@ def upgrade() -> None:
         sa.Column("person", sqlmodel.sql.sqltypes.AutoString(length=60), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("acked", sa.Integer(), nullable=False),
+        sa.Column("acks", sa.JSON(), nullable=False),
         sa.Column("seen_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.ForeignKeyConstraint(
             ["session_id"],
