@@ -11,6 +11,7 @@ from studio.access.people import People
 from studio.access.projects import Projects
 from studio.access.providers import Providers
 from studio.access.secrets import SecretBox
+from studio.access.teams import Teams
 from studio.capture.feedback import FeedbackIntake
 from studio.capture.imports import Imports
 from studio.capture.logs import Logs
@@ -36,6 +37,7 @@ class Studio:
     artifacts: Artifacts
     secrets: SecretBox
     people: People
+    teams: Teams
     projects: Projects
     keys: ApiKeys
     providers: Providers
@@ -68,6 +70,7 @@ def build_studio(settings: Settings | None = None) -> Studio:
         artifacts=artifacts,
         secrets=secrets,
         people=People(database, secrets),
+        teams=Teams(database),
         projects=projects,
         keys=ApiKeys(database),
         providers=providers,

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import func
-from sqlmodel import Session, col, select
+from sqlalchemy import String, cast, func
+from sqlmodel import Session, col, delete, select
 
 from storage.repositories.base import Repository
-from storage.tables import Annotation, Dataset, Example, LabelItem, LabelTask, Project, Resolution
+from storage.tables import (
+    Annotation,
+    Dataset,
+    Example,
+    Guideline,
+    HumanCeiling,
+    LabelItem,
+    LabelTask,
+    Project,
+    Resolution,
+)
 
 STEP = 500
 
@@ -45,9 +56,15 @@ class LabelItemRepository(Repository[LabelItem]):
         """Every item of the task, by id."""
         return list(self.session.exec(select(LabelItem).where(LabelItem.task_id == task_id).order_by(LabelItem.id)))
 
-    def page(self, task_id: str, after: str = "", limit: int = STEP) -> list[tuple[LabelItem, Example]]:
-        """One keyset page of items with their examples."""
+    def page(
+        self, task_id: str, after: str = "", limit: int = STEP, lacking: int | None = None
+    ) -> list[tuple[LabelItem, Example]]:
+        """One keyset page of items with their examples; `lacking` keeps those with fewer submitted answers than it."""
         query = select(LabelItem, Example).where(LabelItem.example_id == Example.id, LabelItem.task_id == task_id)
+        if lacking is not None:
+            given = select(Annotation.item_id).where(Annotation.task_id == task_id, Annotation.status == "submitted")
+            enough = given.group_by(col(Annotation.item_id)).having(func.count() >= lacking)
+            query = query.where(col(LabelItem.id).not_in(enough))
         query = query.where(LabelItem.id > after).order_by(LabelItem.id).limit(limit)
         return list(self.session.exec(query))
 
@@ -57,6 +74,11 @@ class LabelItemRepository(Repository[LabelItem]):
         while page := self.page(task_id, after):
             yield from page
             after = page[-1][0].id
+
+    def gold_ids(self, task_id: str) -> list[str]:
+        """Ids of the task's gold questions."""
+        query: Any = select(LabelItem.id).where(LabelItem.task_id == task_id, cast(LabelItem.gold, String) != "{}")
+        return list(self.session.exec(query))
 
     def candidates(self, dataset_id: str) -> list[tuple[str, str, bool]]:
         """(id, split, verified) of examples that are in and not already out with an open task."""
@@ -99,6 +121,22 @@ class AnnotationRepository(Repository[Annotation]):
         query: Any = select(*keys, func.count()).where(Annotation.task_id == task_id).group_by(*keys)
         return [tuple(row) for row in self.session.exec(query)]
 
+    def last_answers(self, task_id: str) -> dict[str, datetime]:
+        """When each person last submitted an answer."""
+        latest = func.max(col(Annotation.answered_at))
+        query: Any = select(Annotation.annotator, latest).where(Annotation.task_id == task_id)
+        query = query.where(Annotation.status == "submitted").group_by(Annotation.annotator)
+        return {name: _utc(at) for name, at in self.session.exec(query)}
+
+    def seconds(self, task_id: str) -> dict[str, list[float]]:
+        """How long each person took for their submitted answers, where it can be told."""
+        query: Any = select(Annotation.annotator, Annotation.seconds).where(Annotation.task_id == task_id)
+        query = query.where(Annotation.status == "submitted", col(Annotation.seconds).is_not(None))
+        found: dict[str, list[float]] = {}
+        for name, taken in self.session.exec(query):
+            found.setdefault(name, []).append(taken)
+        return found
+
     def complete_items(self, task_id: str, needed: int) -> int:
         """Items with at least this many submitted answers."""
         per_item = select(Annotation.item_id).where(Annotation.task_id == task_id, Annotation.status == "submitted")
@@ -135,6 +173,38 @@ class ResolutionRepository(Repository[Resolution]):
         """How many items per verdict."""
         query: Any = select(Resolution.verdict, func.count()).where(Resolution.task_id == task_id)
         return dict(self.session.exec(query.group_by(Resolution.verdict)).all())
+
+
+class GuidelineRepository(Repository[Guideline]):
+    """Versions of tasks' guidelines."""
+
+    table: ClassVar[type[Guideline]] = Guideline
+
+    def of_task(self, task_id: str) -> list[Guideline]:
+        """The task's versions, newest first."""
+        query = select(Guideline).where(Guideline.task_id == task_id)
+        return list(self.session.exec(query.order_by(col(Guideline.version).desc())))
+
+
+class CeilingRepository(Repository[HumanCeiling]):
+    """How well people agree, per task and question."""
+
+    table: ClassVar[type[HumanCeiling]] = HumanCeiling
+
+    def of_dataset(self, dataset_id: str) -> list[HumanCeiling]:
+        """The dataset's ceilings, newest first."""
+        query = select(HumanCeiling).where(HumanCeiling.dataset_id == dataset_id)
+        return list(self.session.exec(query.order_by(col(HumanCeiling.created_at).desc(), HumanCeiling.question)))
+
+    def replace(self, task_id: str, rows: Collection[HumanCeiling]) -> None:
+        """Put these in place of the task's."""
+        self.session.exec(delete(HumanCeiling).where(col(HumanCeiling.task_id) == task_id))
+        self.session.add_all(rows)
+        self.session.flush()
+
+
+def _utc(at: datetime) -> datetime:
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def repositories(

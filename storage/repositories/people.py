@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlmodel import col, delete, select, update
 
 from storage.repositories.base import Repository
-from storage.tables import ApiKey, AuditEvent, Person, SignIn, SignInLink
+from storage.tables import ApiKey, AuditEvent, Person, SignIn, SignInLink, Team
 
 
 class PersonRepository(Repository[Person]):
@@ -64,6 +64,16 @@ class SignInLinkRepository(Repository[SignInLink]):
     def remove_all(self, person_id: str) -> None:
         """Withdraw a person's links."""
         self.session.exec(delete(SignInLink).where(col(SignInLink.person_id) == person_id))
+
+
+class TeamRepository(Repository[Team]):
+    """Named groups of people."""
+
+    table = Team
+
+    def named(self, name: str) -> Team | None:
+        """The team of this name."""
+        return self.find_one(name=name)
 
 
 class ApiKeyRepository(Repository[ApiKey]):

@@ -16,6 +16,7 @@ from studio.access.actor import Role
 from studio.capture.text import content_text, reply_text
 from studio.errors import NotFound
 from studio.label.backend import Item, LabelingBackend, Question, QuestionKind, TaskSpec, Teammate
+from studio.label.guidelines import mark_told, shown_guidelines
 from studio.label.templates import template
 
 PAGE = 250
@@ -34,6 +35,7 @@ def publish_task(
         task = found_task(session, task_id)
         task.backend_ref = published.ref
         task.state = "open" if task.state == "publishing" else task.state
+        mark_told(task)
         session.add(task)
         for item in LabelItemRepository(session).of_task(task_id):
             item.backend_ref = published.records.get(item.id, "")
@@ -53,7 +55,7 @@ def spec_of(session: Session, task: LabelTask) -> TaskSpec:
     return TaskSpec(
         key=f"{_slug(task.name)}-{task.id[-6:]}",
         workspace=workspace_name(LabelTaskRepository(session).project_of(task)),
-        guidelines=task.guidelines,
+        guidelines=shown_guidelines(task),
         questions=tuple(_question(each) for each in task.spec["questions"]),
         answers_per_item=task.answers_per_item,
         people=tuple(teammate_of(session, name) for name in task.assignees),
@@ -96,10 +98,10 @@ def _question(facts: dict[str, Any]) -> Question:
 
 def _items(database: Database, task: LabelTask) -> Iterator[Item]:
     """A page per transaction: none is open while the platform is spoken to."""
-    after = ""
+    after, lacking = "", task.answers_per_item if task.spec.get("sent_again") else None
     while True:
         with database.read() as session:
-            page = LabelItemRepository(session).page(task.id, after, PAGE)
+            page = LabelItemRepository(session).page(task.id, after, PAGE, lacking)
         if not page:
             return
         yield from (_item(task, item, example) for item, example in page)

@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-
-from storage.database import Database
-from storage.repositories.labels import AnnotationRepository, LabelItemRepository, LabelTaskRepository
+from storage.repositories.labels import CeilingRepository, LabelItemRepository, LabelTaskRepository
 from storage.repositories.labels import ResolutionRepository as Resolutions
-from storage.tables import Example, LabelItem, LabelTask, Resolution
-from storage.types import now
+from storage.tables import Example, HumanCeiling, LabelItem, LabelTask, Resolution
 from studio.access.actor import Actor, Role, permit
 from studio.curate.datasets import found_dataset
 from studio.errors import Conflict, NotFound
-from studio.jobs.queue import Jobs
-from studio.label import asking, collecting, resolving
-from studio.label.agreement import Agreement, agreement_of
+from studio.label import asking, collecting, guidelines, resolving
+from studio.label.agreement import Agreement
 from studio.label.backend import Health, LabelingBackend
+from studio.label.ceiling import store_ceiling, task_agreement
 from studio.label.collecting import Collected
 from studio.label.draft import Preview, TaskDraft
+from studio.label.losing import mark_found, mark_lost, trouble
 from studio.label.publishing import found_task, spec_of, teammate_of
+from studio.label.quality import PersonQuality, quality_of
 from studio.label.resolving import Applied, Dispute
 from studio.label.templates import template
+from studio.label.tending import Tending
 from studio.label.watching import Answered, Progress, progress_of
-from studio.settings import Settings
 
 __all__ = ["Answered", "Labeling", "Progress"]
-log = logging.getLogger(__name__)
-CLOSED_NOTE = "**This task is closed: answers given from now on are not collected.**"
 PREVIEWED = 50
 
 
-class Labeling:
+class Labeling(Tending):
     """Everything the Label and Review pages and the command line do."""
-
-    def __init__(
-        self, database: Database, jobs: Jobs, backend_factory: Callable[[], LabelingBackend], settings: Settings
-    ) -> None:
-        self.database = database
-        self.jobs = jobs
-        self.backend = backend_factory
-        self.settings = settings
 
     # --- sending ---------------------------------------------------------------------------------------------------
 
@@ -91,20 +78,24 @@ class Labeling:
 
     def agreement(self, task_id: str) -> list[Agreement]:
         """Agreement per question over submitted answers, with intervals and n."""
+        return task_agreement(self.database, task_id)
+
+    def ceilings(self, dataset_id: str) -> list[HumanCeiling]:
+        """How well people agreed in the dataset's tasks when their answers were applied: what to hold models against."""
         with self.database.read() as session:
-            task = found_task(session, task_id)
-            annotations = AnnotationRepository(session).of_task(task_id, "submitted")
-        return agreement_of(annotations, template(task.template))
+            return CeilingRepository(session).of_dataset(dataset_id)
+
+    def quality(self, actor: Actor, task_id: str) -> list[PersonQuality]:
+        """How each person answers, as help for whoever writes the guidelines; for editors and admins."""
+        with self.database.read() as session:
+            permit(session, actor, Role.EDITOR)
+            return quality_of(session, found_task(session, task_id))
 
     def health(self) -> Health:
         """Whether the labeling platform answers; never raises."""
         return self.backend().health()
 
     # --- collecting ------------------------------------------------------------------------------------------------
-
-    def sync(self, task_id: str) -> Collected:
-        """Make our copy of the task's answers equal to the platform's."""
-        return collecting.collect(self.database, self.backend(), task_id)
 
     def sync_open(self) -> int:
         """Look at every open task; returns how many answers were new or changed. Called every few seconds."""
@@ -116,10 +107,14 @@ class Labeling:
     def _look_at(self, backend: LabelingBackend, task: LabelTask) -> Collected:
         """Collect a task; one that somebody deleted on the platform must not stop the others."""
         try:
-            return collecting.collect(self.database, backend, task.id, everything=False)
-        except NotFound as error:
-            log.warning("task %s: %s", task.id, error.message)
+            done = collecting.collect(self.database, backend, task.id, everything=bool(trouble(task)))
+        except NotFound:
+            mark_lost(self.database, task.id)
             return Collected()
+        mark_found(self.database, task)
+        if guidelines.must_be_told(task):
+            self._tell(task.id)
+        return done
 
     def enter_url(self, actor: Actor, task_id: str) -> str:
         """Where the actor answers the task, signed in already; the link works once, within a minute."""
@@ -140,7 +135,9 @@ class Labeling:
             task = found_task(session, task_id)
             if not template(task.template).decides:
                 raise Conflict("This task only measures; it changes no outputs, so there is nothing to apply.")
-            return resolving.apply_answers(session, task)
+            done = resolving.apply_answers(session, task)
+        store_ceiling(self.database, task_id)
+        return done
 
     def disputes(self, project_id: str, task_id: str | None = None) -> list[Dispute]:
         """Items people disagree about and nobody decided yet."""
@@ -163,17 +160,3 @@ class Labeling:
         with self.database.write() as session:
             permit(session, actor, Role.EDITOR)
             return resolving.leave_out_item(session, item_id, actor.username)
-
-    def close(self, actor: Actor, task_id: str) -> LabelTask:
-        """Collect one last time, then stop collecting."""
-        with self.database.read() as session:
-            permit(session, actor, Role.EDITOR)
-            task = found_task(session, task_id)
-        if task.backend_ref:
-            self.sync(task_id)
-            self.backend().set_guidelines(task.backend_ref, f"{CLOSED_NOTE}\n\n{task.guidelines}")
-        with self.database.write() as session:
-            permit(session, actor, Role.EDITOR)
-            task = found_task(session, task_id)
-            task.state, task.closed_at = "closed", task.closed_at or now()
-            return LabelTaskRepository(session).add(task)

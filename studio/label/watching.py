@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import statistics
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlmodel import Session
 
 from storage.repositories.labels import AnnotationRepository, LabelItemRepository, ResolutionRepository
 from storage.tables import LabelTask
+from storage.types import now
+from studio.label.losing import trouble
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,10 @@ class Answered:
     submitted: int = 0
     drafts: int = 0
     discarded: int = 0
+    assigned: int = 0
+    """Examples that may reach them: their own where the task is split, else all."""
+    median_seconds: float | None = None
+    last_answer: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -29,24 +36,44 @@ class Progress:
     per_person: dict[str, Answered] = field(default_factory=dict)
     verdicts: dict[str, int] = field(default_factory=dict)
     """Resolutions so far: confirmed, corrected, disputed, left_out."""
+    overdue: bool = False
+    trouble: str = ""
+    """What is wrong with the task on the platform, in a sentence."""
 
 
 def progress_of(session: Session, task: LabelTask) -> Progress:
     """The task's counts."""
-    annotations = AnnotationRepository(session)
+    items = LabelItemRepository(session).count(task_id=task.id)
     return Progress(
-        items=LabelItemRepository(session).count(task_id=task.id),
-        complete=annotations.complete_items(task.id, task.answers_per_item),
-        per_person=_per_person(task, annotations.tally(task.id)),
+        items=items,
+        complete=AnnotationRepository(session).complete_items(task.id, task.answers_per_item),
+        per_person=_per_person(session, task, items),
         verdicts=ResolutionRepository(session).verdicts(task.id),
+        overdue=is_overdue(task),
+        trouble=trouble(task),
     )
 
 
-def _per_person(task: LabelTask, tally: Sequence[tuple[str, str, int]]) -> dict[str, Answered]:
+def is_overdue(task: LabelTask) -> bool:
+    """Whether the deadline passed and the task is not closed."""
+    return task.deadline is not None and task.state != "closed" and task.deadline < now()
+
+
+def _per_person(session: Session, task: LabelTask, items: int) -> dict[str, Answered]:
+    annotations = AnnotationRepository(session)
     counts: dict[str, dict[str, int]] = {name: {} for name in task.assignees}
-    for annotator, status, count in tally:
+    for annotator, status, count in annotations.tally(task.id):
         counts.setdefault(annotator, {})[status] = count
+    assigned = task.assignment.get("assigned") or {}
+    seconds, last = annotations.seconds(task.id), annotations.last_answers(task.id)
     return {
-        name: Answered(found.get("submitted", 0), found.get("draft", 0), found.get("discarded", 0))
+        name: Answered(
+            found.get("submitted", 0),
+            found.get("draft", 0),
+            found.get("discarded", 0),
+            assigned=int(assigned.get(name, 0)) if assigned else items,
+            median_seconds=statistics.median(seconds[name]) if name in seconds else None,
+            last_answer=last.get(name),
+        )
         for name, found in counts.items()
     }

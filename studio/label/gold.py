@@ -1,0 +1,109 @@
+"""Gold questions: examples whose right answer is known, mixed in unseen, to measure how people answer."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from storage.tables import Example
+from studio.errors import InvalidInput
+from studio.label.resolve import same_answer
+
+CORRECT, WRONG = "correct", "wrong"
+Z = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class GoldItem:
+    """An example shown with an output about which the answers are known."""
+
+    example_id: str
+    shown: str
+    known: dict[str, Any]
+
+
+def gold_items(
+    examples: Sequence[Example], template: str, options: Mapping[str, Any], wanted: int, seed: int
+) -> list[GoldItem]:
+    """Up to `wanted` gold items of verified examples; where people corrected the model, half show its wrong answer."""
+    if template not in KNOWN:
+        raise InvalidInput(
+            "Gold questions need a right answer that can be compared: use them with “Check and correct” or “Pick a "
+            "label”, or set them to 0 percent."
+        )
+    made = [item for item in (KNOWN[template](each, options) for each in examples) if item]
+    random.Random(seed).shuffle(made)
+    wrong = [item for item in made if item.known.get("verdict") == WRONG]
+    right = [item for item in made if item.known.get("verdict") != WRONG]
+    few = min(len(wrong), max(wanted // 2, wanted - len(right)))
+    return (wrong[:few] + right)[:wanted]
+
+
+def how_many(size: int, percent: int) -> int:
+    """Gold items to add so that they are this share of the whole task."""
+    return math.ceil(size * percent / (100 - percent)) if percent else 0
+
+
+def mixed(others: int, gold: int, seed: int) -> list[bool]:
+    """Which places of the task are gold: spread by chance over the whole of it."""
+    places = set(random.Random(seed).sample(range(others + gold), gold))
+    return [place in places for place in range(others + gold)]
+
+
+def is_right(known: Mapping[str, Any], answers: Mapping[str, Any]) -> bool | None:
+    """Whether every known answer was given; None when a known question was not answered."""
+    if any(answers.get(question) is None for question in known):
+        return None
+    return all(_same(value, answers[question]) for question, value in known.items())
+
+
+def wilson(right: int, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share (Wilson 1927); everything is possible without a trial."""
+    if n == 0:
+        return 0.0, 1.0
+    share, spread = right / n, Z * Z / n
+    centre = (share + spread / 2) / (1 + spread)
+    half = Z * math.sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def _verdict(example: Example, _options: Mapping[str, Any]) -> GoldItem | None:
+    """The model's own answer, which people confirmed or corrected; else the verified output."""
+    shown = example.original_output if example.original_output.strip() else example.output
+    right = same_answer(shown) == same_answer(example.output)
+    return GoldItem(example.id, shown, {"verdict": CORRECT if right else WRONG})
+
+
+def _label(example: Example, options: Mapping[str, Any]) -> GoldItem | None:
+    """The verified output, or its field, where it is one of the labels."""
+    value: Any = example.output.strip()
+    field = options.get("field")
+    if field:
+        value = _field(example.output, str(field))
+    labels = [str(label) for label in options.get("labels", ())]
+    if options.get("multi"):
+        found = [str(each) for each in value] if isinstance(value, list) else [str(value)]
+        return GoldItem(example.id, example.output, {"labels": found}) if set(found) <= set(labels) else None
+    return GoldItem(example.id, example.output, {"label": str(value)}) if str(value) in labels else None
+
+
+def _field(output: str, field: str) -> Any:
+    try:
+        found = json.loads(output)
+    except ValueError:
+        return None
+    return found.get(field) if isinstance(found, dict) else None
+
+
+def _same(known: Any, given: Any) -> bool:
+    if isinstance(known, list):
+        return isinstance(given, list) and sorted(map(str, known)) == sorted(map(str, given))
+    return same_answer(str(known)) == same_answer(str(given))
+
+
+KNOWN: dict[str, Callable[[Example, Mapping[str, Any]], GoldItem | None]] = {"verdict": _verdict, "pick_label": _label}
+"""How each template's known answers are told from a verified example; a new one is one function."""
