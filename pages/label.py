@@ -3,12 +3,19 @@
 import streamlit as st
 
 from studio.access.actor import Role
-from studio.ui import label_view as view
-from studio.ui.components import active_jobs, empty_state, next_step, page_header
-from studio.ui.formats import plain
+from studio.ui.components import empty_state, next_step, page_header
+from studio.ui.label.mine import labeler_page
+from studio.ui.label.platform import platform_health
+from studio.ui.label.send import open_send_dialog
+from studio.ui.label.tasks import task_list
 from studio.ui.state import current_actor, current_project, current_studio
 
 actor, project = current_actor(), current_project()
+if actor.role is Role.LABELER:
+    page_header("Label", "The examples your team asks you about. Answers are saved as you submit them.")
+    labeler_page(actor)
+    st.stop()
+
 clicked = page_header(
     "Label",
     "Teammates check examples in Argilla; see progress and agreement, then apply the answers.",
@@ -21,29 +28,21 @@ if project is None:
     st.stop()
 
 studio = current_studio()
-if clicked and studio.datasets.all(project.id):
-    view.send_dialog(project)
-view.platform_health()
-active_jobs(project.id, {"publish", "collect"})
-
-chosen = st.query_params.get("id")
-tasks = sorted(studio.labeling.all(project.id), key=lambda task: task.id != chosen)
-if not studio.datasets.all(project.id):
+datasets, tasks = studio.datasets.all(project.id), studio.labeling.all(project.id)
+if clicked and datasets:
+    open_send_dialog(project)
+platform_health()
+if not datasets:
     empty_state("label", "Nothing to label yet", "Make a dataset from captured calls first.", "Open Curate", "curate")
-elif not tasks and empty_state(
+elif tasks:
+    task_list(tasks, actor, project.id)
+elif empty_state(
     "group",
     "Ask two teammates about sixty examples",
     "Their corrections become the outputs your model learns, and the golden set you can trust.",
     "Send examples" if actor.can(Role.EDITOR) else None,
 ):
-    view.send_dialog(project)
-
-for task in tasks[:1]:
-    view.task_card(task, actor)
-for task in tasks[1:]:
-    with st.expander(plain(f"{task.name} ({task.state})"), key=f"older_{task.id}", on_change="rerun") as older:
-        if older.open:
-            view.task_card(task, actor)
+    open_send_dialog(project)
 if studio.labeling.undecided(project.id):
     next_step("Decide what people disagree about on Review", "review")
 next_step("Freeze a version with the new outputs on Curate", "curate")

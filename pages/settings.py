@@ -1,4 +1,4 @@
-"""Settings: people, API keys, providers, projects, health and the audit trail."""
+"""Settings: people, labeling, API keys, providers, projects, health and the audit trail."""
 
 from collections.abc import Callable
 
@@ -10,6 +10,7 @@ from studio.ui.components import empty_state, page_header
 from studio.ui.navigation import page_named
 from studio.ui.settings.health import health_tab
 from studio.ui.settings.keys import keys_tab
+from studio.ui.settings.labeling import labeling_tab
 from studio.ui.settings.people import people_tab
 from studio.ui.settings.projects import projects_tab
 from studio.ui.settings.providers import providers_tab
@@ -34,6 +35,7 @@ page_header("Settings", "People, keys, providers and the health of the studio.")
 shown_once()
 tabs: dict[str, Callable[[], None]] = {
     "People": lambda: people_tab(actor),
+    "Labeling": lambda: labeling_tab(actor),
     "API keys": lambda: of_project(keys_tab),
     "Providers": lambda: of_project(providers_tab),
     "Projects": projects_tab,

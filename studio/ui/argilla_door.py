@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -16,6 +16,11 @@ from studio.ui.gate import cookie_in
 PATH = "/label/open"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 UNSTORED = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
+
+
+def door(task_id: str) -> str:
+    """The address of the door, for links and frames: each visit gets a fresh ticket, so a reload works too."""
+    return f"{PATH}?{urlencode({'task': task_id})}"
 
 
 class ArgillaDoor:

@@ -9,10 +9,11 @@ import streamlit as st
 
 from storage.tables import Annotation
 from studio.access.actor import Actor, Role
+from studio.label.publishing import shown_messages
 from studio.label.resolve import same_answer
 from studio.label.resolving import Dispute
 from studio.ui.formats import plain
-from studio.ui.label_view import conversation
+from studio.ui.label.shown import conversation
 from studio.ui.state import current_studio, reported_errors
 
 AT = "review_at"
@@ -31,7 +32,7 @@ def show_dispute(dispute: Dispute, left: int, actor: Actor) -> None:
     st.caption(f"{left:,} left to decide")
     is_long = sum(len(str(message.get("content"))) for message in dispute.example.messages) > LONG
     with st.container(border=True, height=260 if is_long else "content"):
-        conversation(dispute.example)
+        conversation(shown_messages(dispute.example.messages))
     choices = _choices(dispute)
     for column, (number, (title, output, note)) in zip(
         st.columns(len(choices)), enumerate(choices, start=1), strict=True

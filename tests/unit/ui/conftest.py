@@ -72,5 +72,5 @@ def browser_of(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Callable[[Rol
 
 def texts(app: AppTest) -> str:
     """All text on the page, for `in`."""
-    kinds = (app.title, app.markdown, app.caption, app.text, app.error, app.code)
+    kinds = (app.title, app.subheader, app.markdown, app.caption, app.text, app.error, app.code)
     return "\n".join(str(element.value) for kind in kinds for element in kind)

@@ -18,8 +18,8 @@ HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 )
-HOST = re.compile(r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:\d+)?$")
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+HOST = re.compile(r"^([A-Za-z0-9.-]+)(:\d+)?$")  # a policy cannot name IPv6 addresses
+LOOPBACK = ("127.0.0.1", "localhost")
 ADDRESS = re.compile(r"^https?://[^\s;,'\"/]+")
 
 

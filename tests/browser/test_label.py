@@ -1,0 +1,97 @@
+"""An invited labeler answers ten examples in Argilla's own pages; an editor sees it happen without a reload."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import FrameLocator, Locator, Page, expect
+
+from storage.tables import Example, LabelTask
+from studio.access.actor import Actor, Role
+from studio.bootstrap import Studio, build_studio
+from studio.label.draft import TaskDraft
+from tests.browser.conftest import Watched, settled
+from tests.fakes.studio_process import RunningStudio
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.argilla, pytest.mark.timeout(240)]
+OPERATOR = Actor.operator()
+EXAMPLES = 10
+SENT_MS = 60_000
+Open = Callable[[], Page]
+
+
+@pytest.fixture
+def studio(studio_server: RunningStudio) -> Studio:
+    """The same database that the running processes use."""
+    return build_studio(studio_server.settings)
+
+
+def test_ten_answers_of_an_invited_labeler_move_the_editors_page(
+    signed_in: Page, open_window: Open, studio_server: RunningStudio, studio: Studio, watched: Watched
+) -> None:
+    watched.allowed.append("fonts.googleapis.com")  # Argilla asks for a font from outside, and may not have it
+    link = studio.people.invite(OPERATOR, "lotte", Role.LABELER)
+    studio.people.invite(OPERATOR, "nils", Role.LABELER)
+    task = sent(studio)
+    editor = watch(signed_in, task)
+    answer_by_program(studio, task, "nils")
+    expect(editor).to_contain_text(f"0 of {EXAMPLES} examples have 2 answers")
+
+    labeler = open_window()
+    labeler.goto(f"{studio_server.url}/auth/link?token={link}")
+    labeler.get_by_role("button", name="Continue").click()
+    settled(labeler)
+    mine = labeler.locator(f".st-key-task_{task.id}")
+    expect(mine).to_contain_text(f"{EXAMPLES} left for you")
+    labeler.get_by_text("Answer in this page").click()
+    frame = mine.frame_locator("iframe")
+    for _ in range(EXAMPLES):
+        answer(labeler, frame)
+    expect(mine).to_contain_text("0 left for you")
+
+    expect(editor).to_contain_text(f"{EXAMPLES} of {EXAMPLES} examples have 2 answers")
+    cells = editor.locator("[data-testid=stDataFrame] canvas [role=gridcell]")
+    expect(cells.filter(has_text=re.compile("^verdict$"))).to_have_count(1)
+
+
+def sent(studio: Studio) -> LabelTask:
+    """A task of ten examples, sent by the worker."""
+    project = studio.projects.create(OPERATOR, "Warranty claims")
+    dataset = studio.datasets.create(OPERATOR, project.id, "claims")
+    with studio.database.write() as session:
+        for number in range(EXAMPLES):
+            messages = [{"role": "user", "content": f"Claim {number}: my kettle leaks."}]
+            prompt_hash = f"{number:064d}"
+            session.add(Example(dataset_id=dataset.id, messages=messages, output="covered", prompt_hash=prompt_hash))
+    draft = TaskDraft(dataset.id, "Is it covered?", people=("lotte", "nils"), size=EXAMPLES)
+    task = studio.labeling.create(OPERATOR, draft)
+    [job] = studio.jobs.active(project.id)
+    studio.jobs.wait(job.id, SENT_MS / 1000)
+    return studio.labeling.get(task.id)
+
+
+def watch(page: Page, task: LabelTask) -> Locator:
+    """The editor's page, opened once."""
+    page.goto(f"/label?project=Warranty+claims&id={task.id}")
+    settled(page)
+    return page.locator(f".st-key-task_{task.id}")
+
+
+def answer_by_program(studio: Studio, task: LabelTask, username: str) -> None:
+    """The second person, through Argilla's API; two of the ten are found wrong."""
+    ids = [item.id for item, _example in studio.labeling.items(task.id)]
+    right, wrong = {"verdict": "correct", "output": "covered"}, {"verdict": "wrong", "output": "not covered"}
+    answers = {key: wrong if at < 2 else right for at, key in enumerate(ids)}
+    studio.labeling.backend().answer_as(task.backend_ref, username, answers)
+
+
+def answer(page: Page, frame: FrameLocator) -> None:
+    """Correct, submit, and wait until it is stored and the next record is there."""
+    expect(frame.get_by_text("Is the answer correct?")).to_be_visible()
+    frame.get_by_text("correct", exact=True).first.click()
+    with page.expect_response(lambda a: "/responses" in a.url and a.request.method in ("POST", "PUT")) as stored:
+        frame.get_by_role("button", name="Submit").first.click()
+    assert stored.value.ok
+    page.wait_for_timeout(500)  # the next record slides in
