@@ -1,109 +1,164 @@
-"""Making a dataset and its records in Argilla with its SDK. Imported only where a task is published."""
+"""Adding items to an Argilla dataset: chunks sized by the clock, so that nobody who is answering meanwhile waits."""
 
 from __future__ import annotations
 
+import json
+import re
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from html import escape
-from itertools import islice
 from typing import Any
 
-import argilla as rg
-import httpx
-from argilla._exceptions import ArgillaError
+from studio.label.argilla_dataset import ANSWER, ASKED_OF, CONVERSATION, EVERYBODY, answer_field, ensure_property
+from studio.label.argilla_rest import ArgillaRest, Unreachable
+from studio.label.argilla_text import escaped, from_browser, plain, to_browser
+from studio.label.backend import Item, QuestionKind, TaskSpec
 
-from studio.errors import InvalidInput, StudioError, Unavailable
-from studio.label.argilla_rest import unreachable
-from studio.label.backend import Item, Question, QuestionKind, TaskSpec
+FIRST, SMALLEST, LARGEST = 40, 5, 250
+CHUNK_SECONDS = 0.3
+"""How long the server works on a chunk, about; it answers nobody else meanwhile."""
+CHUNK_BYTES = 1_000_000
+PATIENCE_S = 120.0
+"""How long a server that went away may take to come back."""
+MOST_MESSAGES = 500
+NOT_IN_AGENT = re.compile(r"[^a-zA-Z0-9\-_:./ ]+")
+NOT_IN_PROPERTY = re.compile(r"[^a-zA-Z0-9_-]+")
+OnSent = Callable[[int], None]
 
-BATCH = 250
-RATINGS = [1, 2, 3, 4, 5]
-CUT = "\n… (cut: too long for the labeling platform)"
+
+class Pace:
+    """How many records to send at once: as many as the server takes in the time a chunk may last."""
+
+    def __init__(self) -> None:
+        self.size = FIRST
+
+    def learn(self, sent: int, seconds: float) -> None:
+        """Adjust to how long a chunk took, to twice as many at most."""
+        wanted = int(sent * CHUNK_SECONDS / max(seconds, 0.001))
+        self.size = max(SMALLEST, min(wanted, self.size * 2, LARGEST))
 
 
 class Publisher:
-    """A connection of the SDK with the owner's key."""
+    """Sends the items of one task to its dataset; the `embedded` server's search engine knows who is asked."""
 
-    def __init__(self, url: str, api_key: str, *, longest_message: int, trust_env: bool) -> None:
-        self.url, self.longest = url, longest_message
-        with _mapped_errors(url):
-            self.client = rg.Argilla(api_url=url, api_key=api_key, timeout=120, trust_env=trust_env)
+    def __init__(self, rest: ArgillaRest, ref: str, spec: TaskSpec, *, embedded: bool, longest_message: int) -> None:
+        self.rest, self.ref, self.spec, self.embedded, self.longest = rest, ref, spec, embedded, longest_message
+        questions = rest.get(f"/datasets/{ref}/questions")["items"]
+        self.question_ids = {each["name"]: each["id"] for each in questions}
+        self.spans = {each.name for each in spec.questions if each.kind is QuestionKind.SPAN}
+        self.properties: set[str] = set()
 
-    def create(self, spec: TaskSpec) -> str:
-        """Make and open the dataset; returns its id."""
-        settings = rg.Settings(
-            guidelines=spec.guidelines or None,
-            fields=[
-                rg.ChatField("conversation", title="Conversation", use_markdown=False),
-                rg.ChatField("answer", title="The model's answer", use_markdown=False),
-            ],
-            questions=[_question(each) for each in spec.questions],
-            distribution=rg.TaskDistribution(min_submitted=spec.answers_per_item),
-        )
-        with _mapped_errors(self.url):
-            workspace = self.client.workspaces(spec.workspace)
-            made = rg.Dataset(spec.key, workspace=workspace, settings=settings, client=self.client).create()
-        return str(made.id)
+    def add(self, items: Iterable[Item], on_sent: OnSent) -> dict[str, str]:
+        """Add or overwrite the items, telling how many are sent so far; returns the records' ids by item key."""
+        found: dict[str, str] = {}
+        pace = Pace()
+        for chunk in _chunks((self._record(item) for item in items), pace):
+            started = time.monotonic()
+            made = self._patiently(chunk, lambda: on_sent(len(found)))
+            pace.learn(len(chunk), time.monotonic() - started)
+            found.update((str(each["external_id"]), str(each["id"])) for each in made)
+            on_sent(len(found))
+        return found
 
-    def add(self, ref: str, items: Iterable[Item], on_sent: Callable[[int], None]) -> None:
-        """Add the items, a batch per request, telling how many are sent so far."""
-        sent = 0
-        with _mapped_errors(self.url):
-            dataset = self.client.datasets(id=ref).get()
-        for batch in _batches(items):
-            with _mapped_errors(self.url):
-                dataset.records.log([self._record(item) for item in batch], batch_size=len(batch))
-            sent += len(batch)
-            on_sent(sent)
+    def _patiently(self, chunk: list[dict[str, Any]], still_here: Callable[[], None]) -> list[dict[str, Any]]:
+        """Send a chunk; again for a while when the server is away, for sending twice is the same as once."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                done: list[dict[str, Any]] = self.rest.send(
+                    "PUT", f"/datasets/{self.ref}/records/bulk", {"items": chunk}
+                )["items"]
+                return done
+            except Unreachable:
+                if time.monotonic() > deadline:
+                    raise
+            still_here()
+            time.sleep(1)
 
-    def _record(self, item: Item) -> Any:
-        answer = {"role": "assistant", "content": item.answer or "(empty)"}
-        return rg.Record(
-            id=item.key,
-            fields={"conversation": [self._bubble(each) for each in item.messages], "answer": [self._bubble(answer)]},
-            suggestions=[rg.Suggestion(name, value) for name, value in item.suggestions.items()],
-        )
+    def _record(self, item: Item) -> dict[str, Any]:
+        return {
+            "external_id": item.key,
+            "fields": self._fields(item),
+            "metadata": self._metadata(item),
+            "suggestions": [self._suggestion(item, name) for name in item.suggestions if name in self.question_ids],
+        }
+
+    def _fields(self, item: Item) -> dict[str, Any]:
+        shown: dict[str, Any] = {CONVERSATION: [self._bubble(each) for each in _few(item.messages)]}
+        for name in self.spec.answers_shown:
+            if name in item.answers:
+                shown[answer_field(name)] = [self._bubble({"role": "assistant", "content": item.answers[name]})]
+        if not self.spec.answers_shown:
+            bubble = self._bubble({"role": "assistant", "content": item.answer})
+            shown[ANSWER] = escaped(item.answer or "(empty)") if self.spans else [bubble]
+        return shown
 
     def _bubble(self, message: dict[str, str]) -> dict[str, str]:
-        """Argilla renders a bubble's text as HTML, so what was captured is escaped and read as it is."""
-        text = escape(message["content"], quote=False)
-        cut = text if len(text) <= self.longest else text[: self.longest - len(CUT)] + CUT
-        return {"role": message["role"][:20] or "user", "content": cut}
+        text = escaped(message["content"] or "(empty)", self.longest)
+        return {"role": message["role"][:20] or "user", "content": text}
+
+    def _metadata(self, item: Item) -> dict[str, list[str]]:
+        asked = list(item.asked) if self.embedded else [plain_name(each) for each in item.asked or (EVERYBODY,)]
+        found = {NOT_IN_PROPERTY.sub("_", name): [value[:200]] for name, value in item.facts.items() if value}
+        if asked:
+            found[ASKED_OF] = asked
+        for name in found.keys() - self.properties:
+            ensure_property(self.rest, self.ref, name, shown=name == ASKED_OF and not self.embedded)
+            self.properties.add(name)
+        return found
+
+    def _suggestion(self, item: Item, name: str) -> dict[str, Any]:
+        value, score = item.suggestions[name], item.scores.get(name)
+        agent = NOT_IN_AGENT.sub("-", item.suggested_by)[:200].strip("- ")
+        return {
+            "question_id": self.question_ids[name],
+            "value": spans_for_browser(item.answer, value) if name in self.spans else value,
+            "type": "model",
+            **({"agent": agent} if any(each.isalnum() for each in agent) else {}),
+            **({"score": min(max(score, 0.0), 1.0)} if score is not None else {}),
+        }
 
 
-def _question(question: Question) -> Any:
-    common: dict[str, Any] = {
-        "name": question.name,
-        "title": question.title,
-        "description": question.description or None,
-        "required": question.required,
-    }
-    if question.kind is QuestionKind.LABEL:
-        return rg.LabelQuestion(labels=list(question.options), **common)
-    if question.kind is QuestionKind.RATING:
-        return rg.RatingQuestion(values=RATINGS, **common)
-    return rg.TextQuestion(use_markdown=False, **common)
+def spans_for_browser(text: str, spans: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Spans with their offsets as the browser counts."""
+    return [{**each, "start": to_browser(text, each["start"]), "end": to_browser(text, each["end"])} for each in spans]
 
 
-def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
-    waiting = iter(items)
-    while batch := list(islice(waiting, BATCH)):
-        yield batch
+def spans_from_browser(shown: str, spans: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Spans with their offsets in characters of the text that was escaped to `shown`."""
+    text = plain(shown)
+    return [
+        {
+            "start": from_browser(text, each["start"]),
+            "end": from_browser(text, each["end"]),
+            "label": each["label"],
+        }
+        for each in spans
+    ]
 
 
-@contextmanager
-def _mapped_errors(url: str) -> Iterator[None]:
-    """The one place where the SDK's exceptions become ours."""
-    try:
-        yield
-    except httpx.HTTPError as error:
-        raise unreachable(url) from error
-    except ArgillaError as error:
-        raise _mapped(error) from error
+def plain_name(username: str) -> str:
+    """A username as it can stand in the address of a filtered queue, where a dot separates values."""
+    return username.replace(".", "_").replace("~", "_")
 
 
-def _mapped(error: Exception) -> StudioError:
-    cause = error.__cause__ or error
-    if getattr(cause, "status_code", 0) in (400, 409, 422):
-        return InvalidInput(f"Argilla did not accept the task: {str(cause)[:300]}")
-    return Unavailable(f"Argilla failed while taking the task: {str(cause)[:300]}. Retry the job.")
+def _few(messages: list[dict[str, str]]) -> list[dict[str, str]]:
+    """No more messages than Argilla takes: the first and the latest."""
+    if len(messages) <= MOST_MESSAGES:
+        return messages
+    note = {"role": "system", "content": f"… ({len(messages) - MOST_MESSAGES + 2} messages left out here)"}
+    return [messages[0], note, *messages[2 - MOST_MESSAGES :]]
+
+
+def _chunks(records: Iterable[dict[str, Any]], pace: Pace) -> Iterator[list[dict[str, Any]]]:
+    """Lists of up to `pace.size` records and about a megabyte."""
+    chunk: list[dict[str, Any]] = []
+    weight = 0
+    for record in records:
+        heavy = len(json.dumps(record, ensure_ascii=False))
+        if chunk and (len(chunk) >= pace.size or weight + heavy > CHUNK_BYTES):
+            yield chunk
+            chunk, weight = [], 0
+        chunk.append(record)
+        weight += heavy
+    if chunk:
+        yield chunk

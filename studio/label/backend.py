@@ -116,7 +116,10 @@ class AnswerExchange(Protocol):
         ...
 
     def answers(self, ref: str, since: datetime | None = None) -> Iterator[Answer]:
-        """Every answer so far; nothing when nobody was active after `since`. Raises NotFound for an unknown task."""
+        """Every answer so far; with `since`, those that did not change after it may be left out.
+
+        Raises NotFound for an unknown task.
+        """
         ...
 
     def set_guidelines(self, ref: str, text: str) -> None:

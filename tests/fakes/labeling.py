@@ -29,17 +29,20 @@ class FakePlatform:
         for item in items:
             if self.breaks_after is not None and len(there) >= self.breaks_after:
                 raise ConnectionError("the platform went away")
-            there.setdefault(item.key, item)
-            on_sent(len(there))
+            if item.key not in there:
+                there[item.key] = item
+                on_sent(len(there))
         return Published(spec.key, {key: f"record-{key}" for key in there})
 
     def answers(self, ref: str, since: datetime | None = None) -> Iterator[Answer]:
         if ref not in self.items:
-            raise NotFound()
+            raise NotFound("Somebody deleted this task.")
         if since is None or self.touched.get(ref, now()) >= since:
             yield from self.given[ref].values()
 
     def set_guidelines(self, ref: str, text: str) -> None:
+        if ref not in self.items:
+            raise NotFound("Somebody deleted this task.")
         self.guidelines[ref] = text
 
     def enter_url(self, teammate: Teammate, workspace: str, ref: str) -> str:
@@ -54,5 +57,15 @@ class FakePlatform:
         return Health(True, "fake")
 
     def say(self, ref: str, username: str, key: str, status: str, values: dict[str, Any]) -> None:
-        self.given[ref][key, username] = Answer(key, username, status, values, now())
+        before = self.given[ref].get((key, username))
+        first = before.inserted_at if before else now()
+        self.given[ref][key, username] = Answer(key, username, status, values, now(), first)
         self.touched[ref] = now()
+
+    def delete(self, ref: str) -> None:
+        """Somebody deletes the task on the platform itself."""
+        del self.items[ref], self.given[ref]
+
+    def queue(self, ref: str, username: str) -> set[str]:
+        """Keys of the items a person is asked for."""
+        return {key for key, item in self.items[ref].items() if username in item.asked or not item.asked}

@@ -42,10 +42,12 @@ def _install(jobs_here: bool) -> None:
     import argilla_server  # noqa: F401  (builds the app and registers its two engines)
 
     pins.check_names()
-    from embedded import database, engine, jobs, speedups  # noqa: F401  (engine registers itself)
+    from embedded import assignment, database, engine, jobs, speedups  # noqa: F401  (engine registers itself)
 
     database.use_wal()
-    speedups.install()
+    assignment.install()
+    if os.environ.get("WHETSTONE_ARGILLA_STOCK") != "1":  # the benchmark measures both
+        speedups.install()
     if jobs_here:
         jobs.install()
 
@@ -53,10 +55,12 @@ def _install(jobs_here: bool) -> None:
 def _serve(home: Path, args: argparse.Namespace) -> None:
     import uvicorn
     from argilla_server import app
-    from embedded import browser_policy, database, handover
+    from embedded import browser_policy, database, handover, studio_door
 
     database.migrate_and_seed(home, args.webhook)
-    wrapped = browser_policy.BrowserPolicy(handover.Handover(app, environment.secret_key(), args.base_url))
+    doors = handover.Handover(app, environment.secret_key(), args.base_url)
+    doors = studio_door.StudioDoor(doors, environment.keep_secret(home / "api_key"), args.base_url)
+    wrapped = browser_policy.BrowserPolicy(doors)
     uvicorn.run(wrapped, host=args.host, port=args.port, access_log=False, log_level="warning")
 
 

@@ -15,8 +15,8 @@ from argilla_server.models import Dataset, MetadataProperty, Record, Response, S
 from argilla_server.search_engine.base import MetadataMetrics, SearchEngine, SearchResponseItem, SearchResponses
 from sqlalchemy import func, literal, select
 
-from . import fulltext, fulltext_index, metrics
-from .filters import condition
+from . import assignment, fulltext, fulltext_index, metrics
+from .filters import condition, person_in
 from .jsonsql import is_postgresql
 from .sorting import metadata_types, order_by, shuffled_for
 from .vectors import UnitVectors
@@ -94,8 +94,12 @@ class SqlSearchEngine(SearchEngine):
         return await metrics.dataset_progress(dataset)
 
     async def get_dataset_user_progress(self, dataset: Dataset, user: User) -> dict[str, int]:
-        """One person's responses by status."""
+        """One person's responses by status, to what they are asked for."""
         return await metrics.user_progress(dataset, user)
+
+    async def count_asked(self, dataset: Dataset, user: User) -> int:
+        """How many records one person is asked for."""
+        return await assignment.count_asked(dataset, user.id)
 
     async def compute_metrics_for(self, metadata_property: MetadataProperty) -> MetadataMetrics:
         """Facets of a metadata property."""
@@ -112,7 +116,7 @@ class SqlSearchEngine(SearchEngine):
         user_id: Any = None,  # not in the base class, but the request handler passes it
     ) -> SearchResponses:
         """A page of records that match, with how many there are."""
-        wanted = _conditions(dataset, query, filter)
+        wanted = [*_conditions(dataset, query, filter), *await assignment.theirs(dataset, user_id)]
         async with AsyncSessionLocal() as db:
             total = (await db.execute(select(func.count()).select_from(Record).where(*wanted))).scalar_one()
             types = await metadata_types(db, dataset) if sort else {}
@@ -135,11 +139,13 @@ class SqlSearchEngine(SearchEngine):
     ) -> SearchResponses:
         """The records whose vectors are nearest to a value or to another record."""
         target = _target(vector_settings, value, record)
+        asked = await assignment.theirs(dataset, person_in(filter))
         async with AsyncSessionLocal() as db:
             vectors = await UnitVectors.load(db, vector_settings.id)
             among = None
             if filter or fulltext.node_of(query):
-                among = set((await db.scalars(select(Record.id).where(*_conditions(dataset, query, filter)))).all())
+                wanted = [*_conditions(dataset, query, filter), *asked]
+                among = set((await db.scalars(select(Record.id).where(*wanted))).all())
         reverse = order == SimilarityOrder.least_similar
         found = vectors.nearest(
             target, max_results, reverse=reverse, without=record.id if record else None, among=among

@@ -38,6 +38,14 @@ def condition(dataset: Dataset, wanted: Any) -> Any:
     raise ValueError(f"Cannot filter by {scope}")
 
 
+def person_in(wanted: Any) -> Any:
+    """The id of the person a filter is about; similarity search is told of nobody else."""
+    if isinstance(wanted, AndFilter):
+        return next((found for inner in wanted.filters if (found := person_in(inner)) is not None), None)
+    scope = getattr(wanted, "scope", None)
+    return scope.user.id if isinstance(scope, ResponseFilterScope) and scope.user else None
+
+
 def suggestion_property(scope: SuggestionFilterScope) -> str:
     """Which column of the suggestion is meant; its value unless said otherwise."""
     return "value" if scope.property in (None, "None") else str(scope.property)

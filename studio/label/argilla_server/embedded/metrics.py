@@ -6,7 +6,7 @@ from typing import Any
 
 from argilla_server.database import AsyncSessionLocal
 from argilla_server.enums import MetadataPropertyType
-from argilla_server.models import Dataset, MetadataProperty, Record, Response, User
+from argilla_server.models import Dataset, MetadataProperty, Record, User
 from argilla_server.search_engine.base import (
     FloatMetadataMetrics,
     IntegerMetadataMetrics,
@@ -15,6 +15,7 @@ from argilla_server.search_engine.base import (
 )
 from sqlalchemy import func, select, true
 
+from .assignment import counts_of
 from .jsonsql import json_path, json_values
 
 
@@ -27,12 +28,11 @@ async def dataset_progress(dataset: Dataset) -> dict[str, int]:
 
 
 async def user_progress(dataset: Dataset, user: User) -> dict[str, int]:
-    """One person's responses by status, and in total; nothing for a draft."""
+    """One person's responses to what they are asked for, by status and in total; nothing for a draft."""
     if dataset.is_draft:
         return {}
-    query = select(Response.status, func.count()).join(Record, Record.id == Response.record_id)
-    query = query.where(Record.dataset_id == dataset.id, Response.user_id == user.id)
-    return await _counts(query.group_by(Response.status))
+    counts = await counts_of(dataset, user.id)
+    return {"total": sum(counts.values()), **counts}
 
 
 async def metadata_metrics(wanted: MetadataProperty) -> MetadataMetrics:

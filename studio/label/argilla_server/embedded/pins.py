@@ -14,6 +14,7 @@ NAMES = (
     "argilla_server.database:ALEMBIC_CONFIG_FILE",
     "argilla_server.contexts.accounts:get_user_by_username",
     "argilla_server.contexts.accounts:hash_password",
+    "argilla_server.contexts.datasets:get_user_dataset_metrics",
     "argilla_server.contexts.webhooks:list_enabled_webhooks",
     "argilla_server.webhooks.v1.commons:notify_event",
     "argilla_server.jobs.queues:DEFAULT_QUEUE.enqueue_call",
