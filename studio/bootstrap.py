@@ -22,6 +22,7 @@ from studio.evaluate.evaluations import Evaluations
 from studio.improve.turns import Improve
 from studio.jobs.queue import Jobs
 from studio.label.catalog import labeling_backend
+from studio.label.review.service import Reviews
 from studio.label.tasks import Labeling
 from studio.settings import Settings
 from studio.train.models import Models
@@ -47,6 +48,7 @@ class Studio:
     imports: Imports
     datasets: Datasets
     labeling: Labeling
+    reviews: Reviews
     models: Models
     training: Training
     evaluations: Evaluations
@@ -80,6 +82,7 @@ def build_studio(settings: Settings | None = None) -> Studio:
         imports=Imports(database, jobs, settings),
         datasets=datasets,
         labeling=Labeling(database, jobs, lambda: labeling_backend(settings), settings),
+        reviews=Reviews(database),
         models=models,
         training=training,
         evaluations=Evaluations(database, artifacts, jobs),

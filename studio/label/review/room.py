@@ -1,0 +1,86 @@
+"""The room: who is here and where, and what each item looks like to the person who asks."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlmodel import Session
+
+from storage.repositories.reviews import (
+    ReviewItemRepository,
+    ReviewPresenceRepository,
+    ReviewVoteRepository,
+)
+from storage.tables import Example, ReviewItem, ReviewPresence, ReviewSession, ReviewVote
+from storage.types import now
+from studio.label.publishing import shown_messages
+from studio.label.review.found import PRESENT_S, found_review
+from studio.label.review.shapes import Ballot, Card, Line, Room
+
+UNDO = "undo"
+"""Key of a decision that keeps what it replaced; nobody but undo reads it."""
+
+
+def here(presence: ReviewPresence) -> bool:
+    """Whether the person is in the room now."""
+    return presence.seen_at > now() - timedelta(seconds=PRESENT_S)
+
+
+def place_of(session: Session, review: ReviewSession, person: str) -> ReviewPresence:
+    """The person's place, made when they come for the first time. The session must be held."""
+    places = ReviewPresenceRepository(session)
+    place = places.find_one(session_id=review.id, person=person)
+    return place or places.add(ReviewPresence(session_id=review.id, person=person))
+
+
+def show_room(session: Session, session_id: str, person: str) -> Room:
+    """Everything that changes, in one read of four queries."""
+    review = found_review(session, session_id)
+    votes = ReviewVoteRepository(session).of_session(session_id)
+    present = [
+        (each.person, each.position) for each in ReviewPresenceRepository(session).of_session(session_id) if here(each)
+    ]
+    rows = ReviewItemRepository(session).states(session_id)
+    return Room(review, present, [_line(row, votes.get(row[0], []), person) for row in rows], review.revision)
+
+
+def show_window(session: Session, session_id: str, start: int, size: int) -> list[Card]:
+    """The content of some items; it changes only with an item's revision."""
+    found_review(session, session_id)
+    return [_card(item, example) for item, example in ReviewItemRepository(session).window(session_id, start, size)]
+
+
+def ballot(vote: ReviewVote) -> Ballot:
+    """A vote as those see it who may."""
+    return Ballot(vote.person, vote.choice, vote.output, vote.wish, vote.comment)
+
+
+def public(decision: dict[str, Any]) -> dict[str, Any]:
+    """A decision without what it replaced."""
+    return {name: value for name, value in decision.items() if name != UNDO}
+
+
+def _line(row: tuple[str, int, str, str, dict[str, Any], str, int], votes: list[ReviewVote], person: str) -> Line:
+    item_id, position, reason, state, decision, decided_by, revision = row
+    mine = next((ballot(vote) for vote in votes if vote.person == person), None)
+    shown = [ballot(vote) for vote in votes] if state != "voting" else []
+    voted = [vote.person for vote in votes]
+    return Line(item_id, position, reason, state, voted, mine, shown, public(decision), decided_by, revision)
+
+
+def _card(item: ReviewItem, example: Example) -> Card:
+    blind = item.state == "voting"
+    choices = [{"output": each["output"], "by": [] if blind else each["by"]} for each in item.choices]
+    messages = [(each["role"], each["content"]) for each in shown_messages(example.messages)]
+    return Card(
+        item.id,
+        item.position,
+        messages,
+        example.output,
+        choices,
+        item.reason,
+        item.state,
+        item.revision,
+        example.split,
+    )
