@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from storage.tables import Annotation
+from studio.label.backend import Question
 from studio.label.measures import Measured, Row, cohen_kappa, krippendorff_alpha, percent_agreement
 from studio.label.resolve import same_answer
-from studio.label.templates import Template
+from studio.label.templates import scales_of
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,10 @@ class Agreement:
         )
 
 
-def agreement_of(annotations: Sequence[Annotation], template: Template) -> list[Agreement]:
-    """Agreement per question of the template, over submitted answers."""
+def agreement_of(annotations: Sequence[Annotation], questions: Sequence[Question]) -> list[Agreement]:
+    """Agreement per question, over submitted answers."""
     people = sorted({each.annotator for each in annotations})
-    found = [_on_question(annotations, people, name, scale) for name, scale in template.scales.items()]
+    found = [_on_question(annotations, people, name, scale) for name, scale in scales_of(questions).items()]
     return [each for each in found if each]
 
 

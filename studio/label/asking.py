@@ -68,7 +68,7 @@ def people_of(session: Session, draft: TaskDraft) -> list[str]:
 
 def _task(draft: TaskDraft, actor: Actor) -> LabelTask:
     asked = template(draft.template)
-    questions = asked.questions(draft.options.get("labels", ()))
+    questions = asked.questions(draft.options)
     spec: dict[str, Any] = {
         "questions": [question_facts(each) for each in questions],
         "options": dict(draft.options),

@@ -8,8 +8,7 @@ from storage.database import Database
 from storage.repositories.labels import AnnotationRepository, CeilingRepository, LabelItemRepository
 from storage.tables import HumanCeiling, LabelTask
 from studio.label.agreement import Agreement, agreement_of
-from studio.label.publishing import found_task
-from studio.label.templates import template
+from studio.label.publishing import found_task, questions_of
 
 
 def task_agreement(database: Database, task_id: str) -> list[Agreement]:
@@ -18,7 +17,7 @@ def task_agreement(database: Database, task_id: str) -> list[Agreement]:
         task = found_task(session, task_id)
         gold = set(LabelItemRepository(session).gold_ids(task_id))
         annotations = AnnotationRepository(session).of_task(task_id, "submitted")
-    return agreement_of([each for each in annotations if each.item_id not in gold], template(task.template))
+    return agreement_of([each for each in annotations if each.item_id not in gold], questions_of(task))
 
 
 def store_ceiling(database: Database, task_id: str) -> list[HumanCeiling]:

@@ -17,7 +17,7 @@ from studio.capture.text import content_text, reply_text
 from studio.errors import NotFound
 from studio.label.backend import Item, LabelingBackend, Question, QuestionKind, TaskSpec, Teammate
 from studio.label.guidelines import mark_told, shown_guidelines
-from studio.label.templates import template
+from studio.label.templates import Asked, template
 
 PAGE = 250
 
@@ -56,7 +56,7 @@ def spec_of(session: Session, task: LabelTask) -> TaskSpec:
         key=f"{_slug(task.name)}-{task.id[-6:]}",
         workspace=workspace_name(LabelTaskRepository(session).project_of(task)),
         guidelines=shown_guidelines(task),
-        questions=tuple(_question(each) for each in task.spec["questions"]),
+        questions=questions_of(task),
         answers_per_item=task.answers_per_item,
         people=tuple(teammate_of(session, name) for name in task.assignees),
     )
@@ -89,11 +89,24 @@ def question_facts(question: Question) -> dict[str, Any]:
         "options": list(question.options),
         "description": question.description,
         "required": question.required,
+        "ratings": list(question.ratings),
     }
 
 
+def questions_of(task: LabelTask) -> tuple[Question, ...]:
+    """The questions of a task as they were sent."""
+    return tuple(_question(each) for each in task.spec["questions"])
+
+
+def asked_of(task: LabelTask, item: LabelItem) -> Asked:
+    """What an item's answers are about beside the shown output."""
+    return Asked(task.spec.get("options") or {}, item.candidates)
+
+
 def _question(facts: dict[str, Any]) -> Question:
-    return Question(**{**facts, "kind": QuestionKind(facts["kind"]), "options": tuple(facts["options"])})
+    """A question of its facts; tasks of older releases have none about ratings."""
+    lists = {name: tuple(facts[name]) for name in ("options", "ratings") if name in facts}
+    return Question(**{**facts, "kind": QuestionKind(facts["kind"]), **lists})
 
 
 def _items(database: Database, task: LabelTask) -> Iterator[Item]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Thing = TypeVar("Thing", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,11 @@ class Opinion:
 
 @dataclass(frozen=True)
 class Decision:
-    """confirmed (the shown output is right), corrected (this output is), or disputed; and by which rule."""
+    """What answers come to, and by which rule.
+
+    confirmed (the shown output is right), corrected (this output is), disputed, marked (`output` holds spans as JSON)
+    or tied (nobody contradicts anybody, and no answer wins).
+    """
 
     verdict: str
     output: str | None = None
@@ -50,6 +58,29 @@ def decide(opinions: Sequence[Opinion], shown: str) -> Decision:
     if 2 * len(most) <= len(opinions):
         return Decision("disputed")
     return settle(shown, most[0], _rule(len(most), len(opinions)))
+
+
+@dataclass(frozen=True)
+class Majority(Generic[Thing]):
+    """The members that more than half chose, and whether everybody chose exactly these."""
+
+    chosen: frozenset[Thing]
+    rule: str
+
+
+def majority(sets: Sequence[frozenset[Thing]]) -> Majority[Thing] | None:
+    """What more than half put into their set, member by member.
+
+    None where a member has exactly half of the votes, or where no member that people chose has more while fewer than
+    half chose none.
+    """
+    votes = Counter(member for each in sets for member in each)
+    chosen = frozenset(member for member, count in votes.items() if 2 * count > len(sets))
+    if not sets or any(2 * count == len(sets) for count in votes.values()):
+        return None
+    if not chosen and 2 * sum(not each for each in sets) <= len(sets):
+        return None
+    return Majority(chosen, _rule(sum(each == chosen for each in sets), len(sets)))
 
 
 def _rule(votes: int, opinions: int) -> str:

@@ -29,7 +29,7 @@ def test_the_platform_is_told_who_what_and_how_often(desk: Desk) -> None:
     spec = desk.platform.specs[task.backend_ref]
     assert [each.username for each in spec.people] == ["mia", "noah"] and not any(each.is_admin for each in spec.people)
     assert (spec.answers_per_item, spec.guidelines) == (2, "Be strict.")
-    assert [each.name for each in spec.questions] == ["verdict", "output", "rating"]
+    assert [each.name for each in spec.questions] == ["verdict", "output", "reasons", "rating"]
     item = desk.platform.items[task.backend_ref][desk.ids(task)[0]]
     assert item.suggestions == {"output": item.answer} and item.messages[0]["role"] == "user"
 
