@@ -11,11 +11,13 @@ from storage.repositories.reviews import ReviewItemRepository
 from storage.tables import ReviewPresence, ReviewSession
 from studio.errors import Conflict, InvalidInput, NotFound, StudioError
 from studio.label.review.shapes import Acked, Problem
-from studio.label.review.voting import Said, cast
+from studio.label.review.voting import Said, cast, withdraw
 
 MOST_TABS = 8
 MOVE = "move"
 """Wish of an event that only says where the person is now."""
+WITHDRAW = "withdraw"
+"""Wish of an event that takes the person's own vote back."""
 
 
 def acked_of(place: ReviewPresence, tab: str) -> int:
@@ -57,6 +59,8 @@ def _one(session: Session, review: ReviewSession, place: ReviewPresence, event: 
     item = ReviewItemRepository(session).get(str(event.get("item_id") or ""))
     if item is None or item.session_id != review.id:
         raise NotFound("There is no such item in this session. Reload the page.")
+    if event.get("wish") == WITHDRAW:
+        return withdraw(session, item, place.person)
     given = {name: event[name] for name in ("choice", "output", "wish", "comment") if event.get(name) is not None}
     return cast(session, review, item, place.person, Said.read(given, item.choices))
 

@@ -152,7 +152,7 @@ class Reviews:
     def apply_events(self, actor: Actor, session_id: str, events: Sequence[Mapping[str, Any]], tab: str = "") -> Acked:
         """Carry out numbered events of a browser, each exactly once; send all that are not acknowledged yet, together.
 
-        An event has `seq` (from 1 without gaps, per tab), `wish` (choose, edit, skip, discuss, move), `item_id`, and
+        An event has `seq` (from 1 without gaps, per tab), `wish` (choose, edit, skip, discuss, withdraw, move), `item_id`, and
         `choice`, `output`, `comment`, `position` as it needs. A bad one is reported and the others are carried out.
         """
         if len(events) > MOST_EVENTS:
@@ -199,7 +199,8 @@ class Reviews:
             review, item = open_item(session, item_id)
             must_chair(review, actor)
             deciding.decide(session, review, item, revision, Word(verdict, output, keep, rule, note), actor.username)
-            return _changed(session, review, item)
+            _changed(session, review, item)
+            return item
 
     def undo(self, actor: Actor, item_id: str, revision: int) -> ReviewItem:
         """Take a decision back: everything it changed is as it was before; its votes stay on the table."""
@@ -208,7 +209,8 @@ class Reviews:
             review, item = open_item(session, item_id)
             must_chair(review, actor)
             deciding.undo(session, review, item, revision)
-            return _changed(session, review, item)
+            _changed(session, review, item)
+            return item
 
     def take_chair(self, actor: Actor, session_id: str, revision: int) -> ReviewSession:
         """Take the chair; `revision` is the session's as the actor saw it.
@@ -264,14 +266,13 @@ def _opened(session: Session, review: ReviewSession, lines: Sequence[AgendaLine]
     return review
 
 
-def _changed(session: Session, review: ReviewSession, item: ReviewItem | None = None) -> Any:
+def _changed(session: Session, review: ReviewSession, item: ReviewItem | None = None) -> None:
     """Save, and let everybody's page know that there is something new."""
     review.revision += 1
     session.add(review)
     if item is not None:
         session.add(item)
     session.flush()
-    return item
 
 
 def _task_id(session: Session, source: Mapping[str, Any]) -> str | None:

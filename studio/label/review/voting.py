@@ -65,7 +65,7 @@ def cast(session: Session, review: ReviewSession, item: ReviewItem, person: str,
     """
     votes = ReviewVoteRepository(session)
     vote = votes.find_one(item_id=item.id, person=person)
-    if vote and Said(choice=vote.choice, output=vote.output, wish=vote.wish, comment=vote.comment) == said:  # type: ignore[arg-type]
+    if vote and Said(choice=vote.choice, output=vote.output, wish=vote.wish, comment=vote.comment) == said:
         return False
     if item.state != "voting":
         raise Conflict("The votes on this item are on the table already, so yours can no longer change.")
@@ -75,6 +75,19 @@ def cast(session: Session, review: ReviewSession, item: ReviewItem, person: str,
     votes.add(vote)
     if all_in(session, review, {each.person for each in votes.of_item(item.id)}):
         reveal(item)
+    return True
+
+
+def withdraw(session: Session, item: ReviewItem, person: str) -> bool:
+    """Take one's vote back while votes are blind; True when there was one."""
+    votes = ReviewVoteRepository(session)
+    vote = votes.find_one(item_id=item.id, person=person)
+    if vote is None:
+        return False
+    if item.state != "voting":
+        raise Conflict("The votes on this item are on the table already, so yours can no longer change.")
+    session.delete(vote)
+    session.flush()
     return True
 
 
