@@ -14,15 +14,17 @@ from sqlmodel import Session
 from storage.artifacts import Artifacts
 from storage.database import Database
 from storage.repositories.datasets import DatasetRepository, ExampleRepository, VersionRepository
-from storage.tables import Dataset, DatasetVersion, Example, Job, LogEntry
+from storage.repositories.decisions import DecisionRepository
+from storage.tables import Dataset, DatasetVersion, Example, Job, LogEntry, Resolution
 from studio.access.actor import Actor, Role, permit
 from studio.capture.filters import LogFilter
 from studio.capture.logs import Logs
 from studio.curate import freeze as freezing
+from studio.curate.decisions import BY_HAND, PastDecision, history_of
 from studio.curate.examples import set_answer
-from studio.curate.exporters import exporter
+from studio.curate.exporters import exporter, write_version
 from studio.curate.intake import Added, take_in
-from studio.curate.snapshot import read_split
+from studio.curate.outputs import same_answer
 from studio.errors import Conflict, InvalidInput, NotFound
 from studio.jobs.queue import Jobs
 
@@ -158,7 +160,14 @@ class Datasets:
             raise InvalidInput("The answer is empty. Exclude the example instead.")
         with self.database.write() as session:
             permit(session, actor, Role.LABELER)
-            return set_answer(found_example(session, example_id), output, source, verified=verified)
+            example = found_example(session, example_id)
+            decided = _by_hand(session, example, output, actor.username).id if verified else None
+            return set_answer(example, output, source, verified=verified, resolution_id=decided)
+
+    def history(self, example_id: str) -> list[PastDecision]:
+        """Every decision about the example, newest first: what, by whom, by which rule, where."""
+        with self.database.read() as session:
+            return history_of(session, found_example(session, example_id))
 
     def exclude(self, actor: Actor, example_ids: Sequence[str], reason: str = "by_hand") -> int:
         """Leave examples out, with the reason; they stay visible. Returns how many."""
@@ -210,7 +219,7 @@ class Datasets:
         """One split of a version in another tool's format: file name and content."""
         version = self.version(version_id)
         dataset, writer, target = self.get(version.dataset_id), exporter(format_name), BytesIO()
-        writer.write(read_split(self.artifacts, version.digest, split), target)
+        write_version(writer, self.artifacts, version.digest, split, target)
         name = re.sub(r"[^\w.-]+", "-", dataset.name).strip("-") or "dataset"
         return f"{name}-v{version.number}-{split}{writer.suffix}", target.getvalue()
 
@@ -218,6 +227,19 @@ class Datasets:
         with self.database.write() as session:
             permit(session, actor, Role.EDITOR)
             return ExampleRepository(session).mark_excluded(example_ids, reason)
+
+
+def _by_hand(session: Session, example: Example, output: str, by: str) -> Resolution:
+    """A person's word on an example, given outside of any task, with their name on it."""
+    unchanged = same_answer(output) == same_answer(example.output)
+    made = Resolution(
+        example_id=example.id,
+        verdict="confirmed" if unchanged else "corrected",
+        output=output,
+        rule=BY_HAND,
+        decided_by=by,
+    )
+    return DecisionRepository(session).add(made)
 
 
 def found_dataset(session: Session, dataset_id: str) -> Dataset:

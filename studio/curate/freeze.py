@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,15 @@ from sqlmodel import Session
 
 from storage.artifacts import Artifacts
 from storage.database import Database
-from storage.repositories.datasets import ExampleRepository, VersionRepository
+from storage.repositories.datasets import STEP, ExampleRepository, VersionRepository
+from storage.repositories.decisions import DecisionRepository
 from storage.tables import DatasetVersion
+from studio.curate.decisions import Decisions
+from studio.curate.kto import judgements
 from studio.curate.leakage import LeakFilter
 from studio.curate.outputs import canonical
-from studio.curate.snapshot import FORMAT, SPLITS, Row, read_split, write_rows
+from studio.curate.pairs import Stated, write_pairs
+from studio.curate.snapshot import FORMAT, NOBODY, SPLITS, Row, read_split, write_rows
 from studio.errors import InvalidInput
 
 
@@ -30,6 +35,11 @@ class Census:
     sources: Counter[str] = field(default_factory=Counter)
     verified: int = 0
     lengths: list[tuple[int, int]] = field(default_factory=list)
+    decided_by: Counter[str] = field(default_factory=Counter)
+    """Rows by person; one that two people decided counts for both."""
+    decided_how: Counter[str] = field(default_factory=Counter)
+    judged: Counter[str] = field(default_factory=Counter)
+    """Answers that people found good or bad, for KTO."""
     marks: dict[str, str] = field(default_factory=dict)
     """Example id → fingerprint of its content, for the diff."""
 
@@ -38,9 +48,18 @@ class Census:
         for row in rows:
             self.sources[row.output_source] += 1
             self.verified += row.verified
-            self.lengths.append((len(canonical(row.messages)), len(row.output)))
-            self.marks[row.example_id] = fingerprint(row)
+            prompt = canonical(row.messages)
+            self.lengths.append((len(prompt), len(row.output)))
+            self.marks[row.example_id] = fingerprint(row, prompt)
+            self._watch_people(row)
             yield row
+
+    def _watch_people(self, row: Row) -> None:
+        if row.decided_how:
+            self.decided_how[row.decided_how] += 1
+            self.decided_by.update(row.decided_by.split(", ") if row.decided_by else ())
+        for _answer, wanted, _source in judgements(row):
+            self.judged["desirable" if wanted else "undesirable"] += 1
 
 
 @dataclass(frozen=True)
@@ -68,12 +87,13 @@ class Draft:
     rows: dict[str, int]
     golden: Census
     train: Census
+    pairs: dict[str, Counter[str]]
     leaked: list[str]
 
 
-def fingerprint(row: Row) -> str:
-    """Hash of all that a change of would be a change of the example."""
-    facts = [row.messages, row.tools, row.output, row.split, row.verified]
+def fingerprint(row: Row, prompt: str = "") -> str:
+    """Hash of all that a change of would be a change of the example; `prompt` is its canonical text if known."""
+    facts = [prompt or canonical(row.messages), canonical(row.tools), row.output, row.split, str(row.verified)]
     return sha256(canonical(facts).encode()).hexdigest()[:16]
 
 
@@ -105,14 +125,25 @@ def _store(database: Database, artifacts: Artifacts, dataset_id: str) -> Draft:
             train_rows = train.watch(leak.hold_back(_rows(session, dataset_id, "train")))
             rows = {"golden": write_rows(folder / "golden.parquet", golden_rows)}
             rows["train"] = write_rows(folder / "train.parquet", train_rows)
+            pairs = write_pairs(folder, _stated(session, dataset_id))
         if not sum(rows.values()):
             raise InvalidInput("There is nothing to freeze yet. Add logs to the dataset on the Capture page first.")
-        digest = artifacts.save_folder(folder, {"kind": "dataset", "format": FORMAT, "rows": rows})
-    return Draft(digest, rows, golden, train, leak.leaked)
+        meta = {"kind": "dataset", "format": FORMAT, "rows": {**rows, "pairs": sum(map(Counter.total, pairs.values()))}}
+        digest = artifacts.save_folder(folder, meta)
+    return Draft(digest, rows, golden, train, pairs, leak.leaked)
 
 
 def _rows(session: Session, dataset_id: str, split: str) -> Iterator[Row]:
-    return (Row.of(example) for example in ExampleRepository(session).stream(dataset_id, split))
+    examples, decisions = ExampleRepository(session).stream(dataset_id, split), Decisions(session, dataset_id)
+    while page := list(islice(examples, STEP)):
+        decided = decisions.of(page)
+        yield from (Row.of(example, decided.get(example.id, NOBODY)) for example in page)
+
+
+def _stated(session: Session, dataset_id: str) -> Stated:
+    """Looks up what people preferred; asks nothing where nobody ever ranked."""
+    decisions = DecisionRepository(session)
+    return decisions.pairs if decisions.has_pairs(dataset_id) else lambda _ids: {}
 
 
 def _record(
@@ -150,6 +181,10 @@ def _stats(examples: ExampleRepository, dataset_id: str, draft: Draft, diff: dic
         "verified_train_rows": draft.train.verified,
         "diff": diff,
         "leaked": len(draft.leaked),
+        "pairs": {split: dict(count) for split, count in draft.pairs.items()},
+        "kto": dict(draft.train.judged),
+        "decided_by": dict((draft.train.decided_by + draft.golden.decided_by).most_common()),
+        "decided_how": dict((draft.train.decided_how + draft.golden.decided_how).most_common()),
         "characters": _lengths(draft.train.lengths + draft.golden.lengths),
     }
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
 
 def canonical(value: Any) -> str:
     """JSON with sorted keys and no spaces: equal values give equal text."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return CANONICAL.encode(value)
 
 
 def parse_object(text: str) -> dict[str, Any] | None:
@@ -18,6 +20,15 @@ def parse_object(text: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def same_answer(text: str) -> str:
+    """A form in which equal answers are equal text: JSON by value, anything else without space at the ends."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return "text:" + text.strip()
+    return "json:" + canonical(value)
 
 
 def output_of(reply: dict[str, Any]) -> str:

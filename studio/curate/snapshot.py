@@ -1,24 +1,44 @@
-"""Reading and writing a frozen version: train.parquet and golden.parquet in a content-addressed artifact."""
+"""Reading and writing a frozen version: train.parquet and golden.parquet in a content-addressed artifact.
+
+Format 2 adds who decided each output (`decided_by`, `decided_how`, `rated`) and pairs.parquet; format 1 is still read.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from storage.artifacts import Artifacts
 from storage.tables import Example
+from studio.curate.decisions import Decided
 from studio.curate.outputs import assistant_message
+from studio.curate.preferences import correction
 from studio.errors import NotFound
 
-FORMAT = 1
+T = TypeVar("T")
+FORMAT = 2
 ROW_GROUP = 2000
 SPLITS = ("train", "golden")
+OWN = (
+    "messages",
+    "tools",
+    "output",
+    "split",
+    "verified",
+    "output_source",
+    "prompt_hash",
+    "original_output",
+    "rating",
+)
+"""What a row takes from its example under the same name."""
+NOBODY = Decided()
+PLAIN = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
 SCHEMA = pa.schema(
     [
         ("example_id", pa.string()),
@@ -31,6 +51,9 @@ SCHEMA = pa.schema(
         ("rating", pa.string()),
         ("split", pa.string()),
         ("prompt_hash", pa.string()),
+        ("decided_by", pa.string()),
+        ("decided_how", pa.string()),
+        ("rated", pa.float64()),
     ]
 )
 
@@ -49,12 +72,24 @@ class Row:
     prompt_hash: str
     original_output: str = ""
     rating: str | None = None
+    """Thumbs of the application's users: up or down."""
+    decided_by: str = ""
+    """Usernames of the people who stand by the output, with commas; empty where nobody signed it."""
+    decided_how: str = ""
+    """agreement, majority, single, review, by_hand; empty where nobody decided."""
+    rated: float | None = None
+    """Mean rating that teammates gave the output, 0 worst to 1 best."""
 
     @classmethod
-    def of(cls, example: Example) -> Row:
-        """The row that freezes this example."""
-        own = {field.name: getattr(example, field.name) for field in fields(cls) if field.name != "example_id"}
-        return cls(example_id=example.id, **own)
+    def of(cls, example: Example, decided: Decided = NOBODY) -> Row:
+        """The row that freezes this example and what was decided about it."""
+        own = {name: getattr(example, name) for name in OWN}
+        return cls(example_id=example.id, **own, decided_by=decided.by, decided_how=decided.how, rated=decided.rated)
+
+    @property
+    def is_corrected(self) -> bool:
+        """Whether people gave another answer than the model had given."""
+        return correction(self.output, self.original_output, self.output_source) is not None
 
     @property
     def answer(self) -> dict[str, Any]:
@@ -88,7 +123,7 @@ def write_rows(path: Path, rows: Iterable[Row]) -> int:
     """Write rows as Parquet, a row group at a time; equal rows give equal bytes. Returns how many there were."""
     count = 0
     with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
-        for group in batched_rows(rows):
+        for group in in_groups(rows):
             writer.write_table(pa.Table.from_pylist([_flat(row) for row in group], schema=SCHEMA))
             count += len(group)
     return count
@@ -101,22 +136,26 @@ def read_version(artifacts: Artifacts, digest: str) -> VersionData:
 
 def read_split(artifacts: Artifacts, digest: str, split: str) -> Iterator[Row]:
     """The rows of one split, streamed."""
-    try:
-        stream = artifacts.open_file(digest, f"{split}.parquet")
-    except FileNotFoundError as error:
-        raise NotFound(
-            "The frozen files of this version are gone. Restore the artifact folder from a backup."
-        ) from error
-    with stream:
+    with frozen_file(artifacts, digest, f"{split}.parquet") as stream:
         for batch in pq.ParquetFile(stream).iter_batches(batch_size=ROW_GROUP):
             yield from (_row(values) for values in batch.to_pylist())
 
 
-def batched_rows(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Rows in row groups."""
-    waiting: list[Row] = []
-    for row in rows:
-        waiting.append(row)
+def frozen_file(artifacts: Artifacts, digest: str, name: str) -> BinaryIO:
+    """One of the version's files. Raises NotFound when the artifact is gone, KeyError when it has no such file."""
+    try:
+        return artifacts.open_file(digest, name)
+    except FileNotFoundError as error:
+        raise NotFound(
+            "The frozen files of this version are gone. Restore the artifact folder from a backup."
+        ) from error
+
+
+def in_groups(values: Iterable[T]) -> Iterator[list[T]]:
+    """Values in lists of a row group's size."""
+    waiting: list[T] = []
+    for value in values:
+        waiting.append(value)
         if len(waiting) == ROW_GROUP:
             yield waiting
             waiting = []
@@ -134,4 +173,4 @@ def _row(values: dict[str, Any]) -> Row:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return PLAIN.encode(value)

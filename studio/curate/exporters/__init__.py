@@ -1,28 +1,33 @@
-"""Exporters: the port, and the catalog of the formats a version can be downloaded in; one file per format."""
+"""Exporters: the ports, and the catalog of the formats a version can be downloaded in; one file per format."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 import orjson
 
-from studio.curate.snapshot import Row
+from storage.artifacts import Artifacts
+from studio.curate.pairs import Pair, read_pairs
+from studio.curate.snapshot import Row, read_split
 from studio.errors import NotFound
 
 EXPORTERS: dict[str, str] = {
     "openai": "studio.curate.exporters.openai_jsonl:OpenAIJsonl",
     "openai_dpo": "studio.curate.exporters.openai_dpo:OpenAIPreferences",
     "trl": "studio.curate.exporters.trl_jsonl:TrlJsonl",
+    "dpo": "studio.curate.exporters.trl_dpo:TrlPreferences",
+    "kto": "studio.curate.exporters.trl_kto:TrlJudgements",
     "sharegpt": "studio.curate.exporters.sharegpt:ShareGpt",
 }
 ENTRY_POINT_GROUP = "whetstone.exporters"
 
 
+@runtime_checkable
 class Exporter(Protocol):
-    """Writes rows in the format of another tool."""
+    """Writes the rows of one split, or its preference pairs, in the format of another tool."""
 
     label: str
     """What people call the format."""
@@ -30,11 +35,23 @@ class Exporter(Protocol):
     """File name ending, dot included."""
 
     def write(self, rows: Iterable[Row], target: BinaryIO) -> int:
-        """Write the rows and return how many were written."""
+        """Write the rows and return how many lines were written."""
         ...
 
 
-def exporter(name: str) -> Exporter:
+@runtime_checkable
+class PairExporter(Protocol):
+    """Writes preference pairs instead of rows."""
+
+    label: str
+    suffix: str
+
+    def write_pairs(self, pairs: Iterable[Pair], target: BinaryIO) -> int:
+        """Write the pairs and return how many lines were written."""
+        ...
+
+
+def exporter(name: str) -> Exporter | PairExporter:
     """The exporter of this name. Raises NotFound."""
     target = EXPORTERS.get(name) or {point.name: point.value for point in entry_points(group=ENTRY_POINT_GROUP)}.get(
         name
@@ -42,8 +59,17 @@ def exporter(name: str) -> Exporter:
     if target is None:
         raise NotFound(f"There is no export format {name!r}. Choose one of: {', '.join(EXPORTERS)}.")
     module, _, attribute = target.partition(":")
-    made: Exporter = getattr(import_module(module), attribute)()
+    made: Exporter | PairExporter = getattr(import_module(module), attribute)()
     return made
+
+
+def write_version(
+    chosen: Exporter | PairExporter, artifacts: Artifacts, digest: str, split: str, target: BinaryIO
+) -> int:
+    """Write one split of a frozen version; returns how many lines there are."""
+    if isinstance(chosen, PairExporter):
+        return chosen.write_pairs(read_pairs(artifacts, digest, split), target)
+    return chosen.write(read_split(artifacts, digest, split), target)
 
 
 def write_lines(lines: Iterable[Any], target: BinaryIO) -> int:

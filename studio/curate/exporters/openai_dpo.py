@@ -1,30 +1,28 @@
-"""OpenAI preference JSONL: the corrected answer preferred over what the model had said; only corrected rows qualify."""
+"""OpenAI preference JSONL: one answer preferred over another, by ranking, review or correction."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from studio.curate.exporters import write_lines
-from studio.curate.outputs import assistant_message
-from studio.curate.snapshot import Row
+from studio.curate.pairs import Pair
 
 
 class OpenAIPreferences:
     """Preference pairs for DPO."""
 
-    label = "OpenAI preference JSONL (corrected answers)"
-    suffix = ".dpo.jsonl"
+    label = "OpenAI preference JSONL (DPO)"
+    suffix = ".openai-dpo.jsonl"
 
-    def write(self, rows: Iterable[Row], target: BinaryIO) -> int:
-        """Write one line per row whose answer people changed."""
-        changed = (row for row in rows if row.original_output.strip() and row.original_output != row.output)
-        return write_lines(map(_pair, changed), target)
+    def write_pairs(self, pairs: Iterable[Pair], target: BinaryIO) -> int:
+        """Write one line per pair."""
+        return write_lines(map(_line, pairs), target)
 
 
-def _pair(row: Row) -> dict[str, object]:
+def _line(pair: Pair) -> dict[str, Any]:
     return {
-        "input": {"messages": row.messages, **({"tools": row.tools} if row.tools else {})},
-        "preferred_output": [row.answer],
-        "non_preferred_output": [assistant_message(row.original_output)],
+        "input": {"messages": pair.messages, **({"tools": pair.tools} if pair.tools else {})},
+        "preferred_output": [pair.chosen_answer],
+        "non_preferred_output": [pair.rejected_answer],
     }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Callable
 
 import pytest
@@ -13,7 +11,6 @@ from storage.database import Database
 from storage.tables import Dataset, LogEntry
 from studio.access.actor import Actor
 from studio.curate.datasets import Datasets
-from studio.curate.exporters import EXPORTERS, exporter
 from studio.curate.leakage import leaks, normalised
 from studio.curate.snapshot import Row, read_version
 from studio.errors import InvalidInput, NotFound
@@ -116,36 +113,6 @@ def test_an_empty_dataset_cannot_be_frozen(dataset: Dataset, datasets: Datasets,
 def test_a_version_whose_files_are_gone_says_so(artifacts: Artifacts) -> None:
     with pytest.raises(NotFound, match="backup"):
         read_version(artifacts, "0" * 64)
-
-
-@pytest.mark.parametrize("name", list(EXPORTERS))
-def test_every_exporter_writes_lines_of_json(name: str) -> None:
-    rows = [
-        Row("a", [{"role": "user", "content": "x"}], [], "good", "train", True, "people", "h1", original_output="bad"),
-        Row("b", [{"role": "user", "content": "y"}], [], "same", "train", False, "model", "h2", original_output="same"),
-    ]
-    target = io.BytesIO()
-    count = exporter(name).write(rows, target)
-    lines = [json.loads(line) for line in target.getvalue().splitlines()]
-    assert len(lines) == count == (1 if name == "openai_dpo" else 2)
-    assert "good" in json.dumps(lines[0])
-
-
-def test_openai_lines_end_with_the_answer_and_carry_the_tools() -> None:
-    tools = [{"type": "function", "function": {"name": "f"}}]
-    output = '{"tool_calls":[{"arguments":{"x":1},"name":"f"}]}'
-    target = io.BytesIO()
-    exporter("openai").write(
-        [Row("a", [{"role": "user", "content": "x"}], tools, output, "train", True, "people", "h")], target
-    )
-    line = json.loads(target.getvalue())
-    assert line["tools"] == tools
-    assert line["messages"][-1]["tool_calls"][0]["function"] == {"name": "f", "arguments": '{"x":1}'}
-
-
-def test_an_unknown_export_format_names_those_there_are() -> None:
-    with pytest.raises(NotFound, match="openai"):
-        exporter("word")
 
 
 def test_a_version_is_exported_under_a_safe_name(filled: Dataset, datasets: Datasets, operator: Actor) -> None:
