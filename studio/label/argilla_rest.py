@@ -70,10 +70,10 @@ class ArgillaRest:
     def _call(self, method: str, path: str, **arguments: Any) -> Any:
         try:
             answer = self.client.request(method, path, **arguments)
-            if answer.is_success:
-                return answer.json() if answer.content else None
-        except (httpx.HTTPError, ValueError) as error:
+        except httpx.HTTPError as error:
             raise unreachable(self.url) from error
+        if answer.is_success:
+            return _parsed(answer)
         raise _refused(answer)
 
 
@@ -84,6 +84,13 @@ class Unreachable(Unavailable):
 def unreachable(url: str) -> Unreachable:
     """The error for an Argilla that does not answer."""
     return Unreachable(f"Argilla at {url} does not answer. It may still be starting: wait a minute, then try again.")
+
+
+def _parsed(answer: httpx.Response) -> Any:
+    try:
+        return answer.json() if answer.content else None
+    except ValueError as error:
+        raise Unavailable(f"What answers at {answer.url.host} is not Argilla. Check STUDIO_ARGILLA_URL.") from error
 
 
 def _refused(answer: httpx.Response) -> StudioError:

@@ -11,14 +11,16 @@ from typing import Any
 
 import pytest
 
+from studio.errors import InvalidInput, Unavailable
 from studio.label import argilla_people as people
 from studio.label.argilla_rest import ArgillaRest
-from studio.label.backend import Teammate
+from studio.label.backend import Item, Question, QuestionKind, TaskSpec, Teammate
 from studio.label.tickets import access_token
 from tests.fakes.argilla_process import ArgillaProcess, free_port, running_argilla
 from tests.fakes.postgres import PostgresCluster, binaries
 
 pytestmark = [pytest.mark.argilla, pytest.mark.slow]
+PEOPLE = (Teammate("ann"), Teammate("bob"))
 TEXTS = [
     "the red parcel",
     "the blue parcel is late",
@@ -38,6 +40,7 @@ class Searched:
     dataset: str
     questions: dict[str, str]
     vector: str
+    bob: ArgillaRest | None = None
 
     def find(
         self, *filters: dict[str, Any], text: str = "", sort: Any = None, rest: ArgillaRest | None = None
@@ -51,6 +54,11 @@ class Searched:
         found = (rest or self.owner).send("POST", path, body)
         assert found["total"] == len(found["items"])
         return [each["record"]["external_id"] for each in found["items"]]
+
+
+def person(server: ArgillaProcess, name: str) -> ArgillaRest:
+    bearer = {"Authorization": f"Bearer {access_token(server.backend.shared_secret, name)}"}
+    return ArgillaRest(server.url, bearer, trust_env=False)
 
 
 def metadata(name: str) -> dict[str, str]:
@@ -88,9 +96,7 @@ def six(server: ArgillaProcess) -> Iterator[Searched]:
     backend = server.backend
     rest, workspace = backend.rest, people.workspace_id(backend.rest, "search")
     people.admit(rest, Teammate("ann"), workspace)
-    ann = ArgillaRest(
-        server.url, {"Authorization": f"Bearer {access_token(backend.shared_secret, 'ann')}"}, trust_env=False
-    )
+    ann = person(server, "ann")
     dataset = rest.send("POST", "/datasets", {"name": "six", "workspace_id": workspace})["id"]
 
     def make(kind: str, **body: Any) -> str:
@@ -206,3 +212,55 @@ def test_changed_and_deleted_records_are_searched_as_they_are_now(six: Searched)
     assert six.find(text="zebra") == ["3"] and six.find(text="nothing") == []
     six.owner.send("DELETE", f"/datasets/{six.dataset}/records?ids={record['id']}")
     assert six.find(text="zebra") == [] and len(six.find()) == 5
+
+
+@pytest.fixture(scope="module")
+def asked(server: ArgillaProcess) -> Iterator[Searched]:
+    """Four records: for ann, for bob, for both, for nobody in particular; ann answered her own and bob's."""
+    backend = server.backend
+    spec = TaskSpec("asked", "asked", "", (Question("good", "Good?", QuestionKind.RATING),), 1, PEOPLE)
+    queues = {"hers": ("ann",), "his": ("bob",), "both": ("bob", "ann"), "anybodys": ()}
+    items = [Item(key, [{"role": "user", "content": "zebra"}], "a", asked=names) for key, names in queues.items()]
+    ref = backend.publish(spec, items, lambda _sent: None).ref
+    backend.answer_as(ref, "ann", {"hers": {"good": 3}, "his": {"good": 4}})
+    ann, bob = (person(server, each.username) for each in PEOPLE)
+    yield Searched(backend.rest, ann, ref, {}, "", bob)
+
+
+def test_a_queue_holds_what_a_person_is_asked_for(asked: Searched) -> None:
+    pending = terms({"entity": "response", "property": "status"}, "pending")
+    assert set(asked.find(rest=asked.ann)) == {"hers", "both", "anybodys"}
+    assert set(asked.find(rest=asked.bob)) == {"his", "both", "anybodys"}
+    assert set(asked.find(pending, rest=asked.ann)) == {"both", "anybodys"}
+    assert set(asked.find(text="zebra", rest=asked.bob)) == {"his", "both", "anybodys"}
+    assert set(asked.find()) == {"hers", "his", "both", "anybodys"}, "the owner sees all"
+
+
+def test_progress_counts_what_a_person_is_asked_for(asked: Searched) -> None:
+    mine = asked.ann.get(f"/me/datasets/{asked.dataset}/metrics")["responses"]
+    assert mine == {"total": 3, "submitted": 1, "discarded": 0, "draft": 0, "pending": 2}
+    assert asked.owner.get(f"/datasets/{asked.dataset}/progress")["total"] == 4
+
+
+def test_who_is_asked_stays_between_the_studio_and_the_server(asked: Searched) -> None:
+    found = asked.ann.send("POST", f"/me/datasets/{asked.dataset}/records/search?limit=9", {})["items"]
+    assert [each["record"]["metadata"] for each in found] == [{}, {}, {}]
+    assert asked.ann.get(f"/me/datasets/{asked.dataset}/metadata-properties")["items"] == []
+
+
+@pytest.mark.parametrize("path", ["record-ids", "answers"])
+def test_the_studios_own_questions_need_its_key(asked: Searched, path: str) -> None:
+    assert len(asked.owner.ours(f"/datasets/{asked.dataset}/{path}")["items"]) == {"record-ids": 4, "answers": 2}[path]
+    with pytest.raises(Unavailable):
+        asked.ann.ours(f"/datasets/{asked.dataset}/{path}")
+    with pytest.raises(InvalidInput):
+        asked.owner.ours(f"/datasets/{asked.dataset}/{path}", after="x y", since="yesterday")
+
+
+def test_answers_since_a_moment_are_those_that_changed(asked: Searched) -> None:
+    everything = asked.owner.ours(f"/datasets/{asked.dataset}/answers")["items"]
+    last = everything[-1]["updated_at"]
+    since = asked.owner.ours(f"/datasets/{asked.dataset}/answers", since=f"{last}+00:00")["items"]
+    assert since and {each["updated_at"] for each in since} == {last}
+    after = f"{everything[0]['updated_at']} {everything[0]['id']}"
+    assert asked.owner.ours(f"/datasets/{asked.dataset}/answers", after=after)["items"] == everything[1:]

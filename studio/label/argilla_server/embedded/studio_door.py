@@ -81,6 +81,7 @@ async def answers(dataset: UUID, after: str, since: str) -> Page:
 def _answer(response: Response, external_id: str, fields: dict[str, Any], username: str) -> dict[str, Any]:
     shown = fields.get(ANSWER)
     return {
+        "id": str(response.id),
         "external_id": external_id,
         "username": username,
         "status": response.status.value,
