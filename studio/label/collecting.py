@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from sqlmodel import Session
 
 from storage.database import Database
-from storage.repositories.labels import AnnotationRepository, LabelItemRepository, LabelTaskRepository
-from storage.tables import Annotation, LabelTask
+from storage.repositories.labels import (
+    AnnotationRepository,
+    GuidelineRepository,
+    LabelItemRepository,
+    LabelTaskRepository,
+)
+from storage.tables import Annotation, LabelItem, LabelTask
 from storage.types import now
 from studio.label.backend import Answer, LabelingBackend
+from studio.label.items import order_of
 from studio.label.publishing import found_task
+from studio.label.shuffle import as_candidates, item_and_person
+from studio.label.templates.compare import RANKING
+
+SUBMITTED = "submitted"
+LONGEST_S = 600.0
+"""A longer gap between two answers of a person is a break, not work."""
 
 
 @dataclass(frozen=True)
@@ -50,36 +64,108 @@ def open_tasks(database: Database) -> Sequence[LabelTask]:
 
 def _take_in(session: Session, task: LabelTask, answers: Iterable[Answer]) -> Collected:
     annotations = AnnotationRepository(session)
-    known = {(row.item_id, row.annotator): row for row in annotations.of_task(task.id)}
-    ours = {item.id for item in LabelItemRepository(session).of_task(task.id)}
+    rows = annotations.of_task(task.id)
+    known = {(row.item_id, row.annotator): row for row in rows}
+    pace, versions = Pace(rows), _Versions(session, task)
     new = changed = 0
-    for answer in answers:
+    for answer in sorted(_ours(session, task, answers), key=lambda each: each.updated_at):
         row = known.get((answer.item_key, answer.annotator))
-        if answer.item_key not in ours:
-            continue
         if row is None:
-            annotations.add(_annotation(task, answer))
+            annotations.add(_annotation(task, answer, pace.seconds(answer), versions.at(answer.updated_at)))
             new += 1
         else:
-            changed += _update(row, answer, task.guideline_version)
+            changed += _update(row, answer, pace, versions)
     return Collected(new, changed)
 
 
-def _annotation(task: LabelTask, answer: Answer) -> Annotation:
+def _ours(session: Session, task: LabelTask, answers: Iterable[Answer]) -> Iterable[Answer]:
+    """Answers to this task's items by people with a name, keyed by item and told as stored.
+
+    Whoever answered an item in another person's queue and in their own is read by their own.
+    """
+    items = {item.id: item for item in LabelItemRepository(session).of_task(task.id)}
+    found: dict[tuple[str, str], tuple[bool, Answer]] = {}
+    for answer in answers:
+        item_id, username = item_and_person(answer.item_key)
+        if item_id not in items or not answer.annotator:
+            continue
+        own = username in ("", answer.annotator)
+        key = (item_id, answer.annotator)
+        if key in found and found[key][0] and not own:
+            continue
+        found[key] = own, _as_stored(task, items[item_id], answer, username)
+    return [answer for _own, answer in found.values()]
+
+
+def _as_stored(task: LabelTask, item: LabelItem, answer: Answer, username: str) -> Answer:
+    """The answer under its item, with rankings of shown names told in candidates."""
+    values = {name: value for name, value in answer.values.items() if value is not None}
+    if username:
+        order = order_of(task, item, username)
+        values = {name: as_candidates(value, order) if name == RANKING else value for name, value in values.items()}
+    return replace(answer, item_key=item.id, values=values)
+
+
+def _annotation(task: LabelTask, answer: Answer, seconds: float | None, version: int) -> Annotation:
     return Annotation(
         task_id=task.id,
         item_id=answer.item_key,
         annotator=answer.annotator,
         status=answer.status,
         answers=answer.values,
-        guideline_version=task.guideline_version,
+        guideline_version=version,
         answered_at=answer.updated_at,
+        seconds=seconds,
     )
 
 
-def _update(row: Annotation, answer: Answer, guideline_version: int) -> bool:
+def _update(row: Annotation, answer: Answer, pace: Pace, versions: _Versions) -> bool:
     if (row.status, row.answers) == (answer.status, answer.values):
         return False
+    if row.status != SUBMITTED:  # time is told for the first submission; a later change says nothing about it
+        row.seconds = pace.seconds(answer)
     row.status, row.answers = answer.status, answer.values
-    row.answered_at, row.guideline_version = answer.updated_at, guideline_version
+    row.answered_at, row.guideline_version = answer.updated_at, versions.at(answer.updated_at)
     return True
+
+
+class Pace:
+    """How long people take: the time since the same person's submission before, unless they were away."""
+
+    def __init__(self, rows: Iterable[Annotation]) -> None:
+        self.moments: dict[str, list[datetime]] = {}
+        for row in rows:
+            if row.status == SUBMITTED:
+                self.moments.setdefault(row.annotator, []).append(_utc(row.answered_at))
+        for moments in self.moments.values():
+            moments.sort()
+
+    def seconds(self, answer: Answer) -> float | None:
+        """Estimated time spent on a submitted answer; None for a person's first, and after a break."""
+        if answer.status != SUBMITTED:
+            return None
+        at, moments = _utc(answer.updated_at), self.moments.setdefault(answer.annotator, [])
+        place = bisect_left(moments, at)
+        gap = (at - moments[place - 1]).total_seconds() if place else None
+        moments.insert(place, at)
+        return gap if gap is not None and gap <= LONGEST_S else None
+
+
+class _Versions:
+    """Which version of the guidelines an answer was given under."""
+
+    def __init__(self, session: Session, task: LabelTask) -> None:
+        rows = GuidelineRepository(session).of_task(task.id)
+        self.current = task.guideline_version
+        self.since = sorted((_utc(row.created_at), row.version) for row in rows)
+
+    def at(self, moment: datetime) -> int:
+        """The newest version of that time."""
+        before = [version for since, version in self.since if since <= _utc(moment)]
+        if before:
+            return before[-1]
+        return self.since[0][1] if self.since else self.current
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -10,7 +10,7 @@ from studio.jobs.context import JobContext
 from studio.label import collecting
 from studio.label.backend import LabelingBackend
 from studio.label.catalog import labeling_backend
-from studio.label.publishing import publish_task
+from studio.label.publishing import publish_task, skipped_items
 
 PATIENCE_S = 180.0
 
@@ -25,7 +25,8 @@ def publish(context: JobContext) -> dict[str, Any]:
 
     context.report(0.0, "Making the task")
     task = publish_task(context.database, backend, context.spec["task_id"], on_sent)
-    return {"task_id": task.id, "ref": task.backend_ref}
+    skipped = [{"example_id": each.example_id, "reason": each.reason} for each in skipped_items(task)]
+    return {"task_id": task.id, "ref": task.backend_ref, "skipped": skipped}
 
 
 def collect(context: JobContext) -> dict[str, Any]:

@@ -3,43 +3,77 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlmodel import Session
 
 from storage.database import Database
-from storage.repositories.labels import LabelItemRepository, LabelTaskRepository
+from storage.repositories.labels import AnnotationRepository, LabelItemRepository, LabelTaskRepository
 from storage.repositories.people import PersonRepository
+from storage.repositories.preferences import PreferenceRepository
 from storage.tables import Example, LabelItem, LabelTask, Project
 from studio.access.actor import Role
-from studio.capture.text import content_text, reply_text
-from studio.errors import NotFound
-from studio.label.backend import Item, LabelingBackend, Question, QuestionKind, TaskSpec, Teammate
-from studio.label.guidelines import mark_told, shown_guidelines
-from studio.label.templates import Asked, template
+from studio.errors import InvalidInput, NotFound
+from studio.label.backend import Item, LabelingBackend, Published, Question, QuestionKind, TaskSpec, Teammate
+from studio.label.guidelines import shown_guidelines
+from studio.label.items import answers_shown, platform_items, refusal, without_reason
+from studio.label.items import shown_messages as shown_messages
+from studio.label.shuffle import item_and_person
 
 PAGE = 250
+MOST_TOLD = 100
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An item that could not be sent, and why."""
+
+    item_id: str
+    example_id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """Items with their examples, who answered the calls, and which people answered already."""
+
+    rows: list[tuple[LabelItem, Example]]
+    models: dict[str, str]
+    answered: dict[str, list[str]]
 
 
 def publish_task(
     database: Database, backend: LabelingBackend, task_id: str, on_sent: Callable[[int, int], None]
 ) -> LabelTask:
-    """Send the task to the platform and open it. Safe to repeat after an interruption at any point."""
+    """Send the task to the platform and open it. Safe to repeat after an interruption at any point.
+
+    An item that cannot be asked about is left out; `skipped_items` tells which and why. Raises InvalidInput when
+    nothing is left.
+    """
     with database.read() as session:
         task = found_task(session, task_id)
         spec = spec_of(session, task)
         total = LabelItemRepository(session).count(task_id=task_id)
-    published = backend.publish(spec, _items(database, task), lambda sent: on_sent(sent, total))
+    outgoing = Outgoing(database, task)
+    if outgoing.nothing_to_ask():
+        raise InvalidInput(f"Nothing can be sent: {_first_reasons(outgoing.skipped)}. Choose other examples.")
+    published = backend.publish(spec, outgoing, lambda sent: on_sent(min(sent, total), total))
     with database.write() as session:
         task = found_task(session, task_id)
         task.backend_ref = published.ref
         task.state = "open" if task.state == "publishing" else task.state
-        mark_told(task)
+        task.spec = {**task.spec, "skipped": [asdict(each) for each in outgoing.skipped[:MOST_TOLD]]}
         session.add(task)
-        for item in LabelItemRepository(session).of_task(task_id):
-            item.backend_ref = published.records.get(item.id, "")
+        _keep_refs(session, task_id, published, {each.item_id for each in outgoing.skipped})
     return task
+
+
+def skipped_items(task: LabelTask) -> list[Skipped]:
+    """What the task was meant to send and could not, with the reasons; the first hundred."""
+    return [Skipped(**each) for each in task.spec.get("skipped") or ()]
 
 
 def found_task(session: Session, task_id: str) -> LabelTask:
@@ -57,7 +91,8 @@ def spec_of(session: Session, task: LabelTask) -> TaskSpec:
         workspace=workspace_name(LabelTaskRepository(session).project_of(task)),
         guidelines=shown_guidelines(task),
         questions=questions_of(task),
-        answers_per_item=task.answers_per_item,
+        answers_per_item=1 if answers_shown(task) else task.answers_per_item,
+        answers_shown=answers_shown(task),
         people=tuple(teammate_of(session, name) for name in task.assignees),
     )
 
@@ -71,13 +106,6 @@ def teammate_of(session: Session, username: str) -> Teammate:
 def workspace_name(project: Project) -> str:
     """One workspace per project; the end of the id keeps like-named projects apart."""
     return f"{_slug(project.name)}-{project.id[-4:]}"
-
-
-def shown_messages(messages: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """The prompt as role and plain text."""
-    return [{"role": str(each.get("role") or "user"), "content": _plain(each)} for each in messages] or [
-        {"role": "user", "content": "(empty)"}
-    ]
 
 
 def question_facts(question: Question) -> dict[str, Any]:
@@ -98,39 +126,72 @@ def questions_of(task: LabelTask) -> tuple[Question, ...]:
     return tuple(_question(each) for each in task.spec["questions"])
 
 
-def asked_of(task: LabelTask, item: LabelItem) -> Asked:
-    """What an item's answers are about beside the shown output."""
-    return Asked(task.spec.get("options") or {}, item.candidates)
-
-
 def _question(facts: dict[str, Any]) -> Question:
     """A question of its facts; tasks of older releases have none about ratings."""
     lists = {name: tuple(facts[name]) for name in ("options", "ratings") if name in facts}
     return Question(**{**facts, "kind": QuestionKind(facts["kind"]), **lists})
 
 
-def _items(database: Database, task: LabelTask) -> Iterator[Item]:
-    """A page per transaction: none is open while the platform is spoken to."""
-    after, lacking = "", task.answers_per_item if task.spec.get("sent_again") else None
-    while True:
+class Outgoing:
+    """The items of a task for the platform, a page per transaction: none is open while the platform is spoken to."""
+
+    def __init__(self, database: Database, task: LabelTask) -> None:
+        self.database, self.task = database, task
+        self.skipped: list[Skipped] = []
         with database.read() as session:
-            page = LabelItemRepository(session).page(task.id, after, PAGE, lacking)
-        if not page:
-            return
-        yield from (_item(task, item, example) for item, example in page)
-        after = page[-1][0].id
+            self.gold = bool(LabelItemRepository(session).gold_ids(task.id))
+
+    def __iter__(self) -> Iterator[Item]:
+        """From the start, every time it is asked."""
+        self.skipped, after = [], ""
+        while page := self._page(after):
+            for row in page.rows:
+                yield from self._items(row, page)
+            after = page.rows[-1][0].id
+
+    def nothing_to_ask(self) -> bool:
+        """Whether there are items and none of them can be asked about."""
+        return next(iter(self), None) is None and bool(self.skipped)
+
+    def _page(self, after: str) -> Page | None:
+        with self.database.read() as session:
+            rows = LabelItemRepository(session).page(self.task.id, after, PAGE)
+            if not rows:
+                return None
+            models = PreferenceRepository(session).answered_by([example for _item, example in rows])
+            again = self.task.spec.get("sent_again")
+            ids = [item.id for item, _example in rows] if again else []
+            done = AnnotationRepository(session).of_items(ids)
+            people = {item_id: [each.annotator for each in given] for item_id, given in done.items()}
+            return Page(rows, models, people)
+
+    def _items(self, row: tuple[LabelItem, Example], page: Page) -> list[Item]:
+        item, example = row
+        answered = page.answered.get(item.id, [])
+        if len(answered) >= self.task.answers_per_item:
+            return []
+        if reason := refusal(self.task, item, example):
+            self.skipped.append(Skipped(item.id, example.id, reason))
+            return []
+        found = platform_items(self.task, item, example, page.models.get(example.id, ""), answered)
+        return [without_reason(each) for each in found] if self.gold else found
 
 
-def _item(task: LabelTask, item: LabelItem, example: Example) -> Item:
-    suggestions = template(task.template).suggestions(item.shown_output)
-    return Item(item.id, shown_messages(example.messages), item.shown_output, suggestions)
+def _keep_refs(session: Session, task_id: str, published: Published, skipped: Collection[str]) -> None:
+    """Remember the platform's ids, and forget items that were not sent so that their examples are free again."""
+    refs: dict[str, str] = {}
+    for key, ref in published.records.items():
+        refs.setdefault(item_and_person(key)[0], ref)
+    for item in LabelItemRepository(session).of_task(task_id):
+        if item.id in skipped:
+            session.delete(item)
+        else:
+            item.backend_ref = refs.get(item.id, "")
 
 
-def _plain(message: dict[str, Any]) -> str:
-    text = content_text(message.get("content"))
-    if message.get("tool_calls"):
-        text = "\n".join(part for part in (text, reply_text({"tool_calls": message["tool_calls"]})) if part)
-    return text if text.strip() else "(empty)"
+def _first_reasons(skipped: Sequence[Skipped]) -> str:
+    counts = Counter(each.reason for each in skipped)
+    return "; ".join(f"{count} × {reason}" for reason, count in counts.most_common(3))
 
 
 def _slug(name: str) -> str:
