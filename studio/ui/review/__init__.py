@@ -1,0 +1,1 @@
+"""The Review page: sessions, the room with its fast screen, and the minutes."""
