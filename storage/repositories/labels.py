@@ -80,18 +80,6 @@ class LabelItemRepository(Repository[LabelItem]):
         query: Any = select(LabelItem.id).where(LabelItem.task_id == task_id, cast(LabelItem.gold, String) != "{}")
         return list(self.session.exec(query))
 
-    def candidates(self, dataset_id: str) -> list[tuple[str, str, bool]]:
-        """(id, split, verified) of examples that are in and not already out with an open task."""
-        busy = select(LabelItem.example_id).join(LabelTask, col(LabelTask.id) == col(LabelItem.task_id))
-        busy = busy.where(LabelTask.dataset_id == dataset_id, LabelTask.state != "closed")
-        query: Any = select(Example.id, Example.split, Example.verified).where(
-            Example.dataset_id == dataset_id,
-            col(Example.excluded).is_(None),
-            col(Example.output) != "",
-            col(Example.id).not_in(busy),
-        )
-        return [tuple(row) for row in self.session.exec(query.order_by(Example.id))]
-
 
 class AnnotationRepository(Repository[Annotation]):
     """Our own copy of people's answers."""

@@ -80,23 +80,29 @@ def _verdict(example: Example, _options: Mapping[str, Any]) -> GoldItem | None:
 
 def _label(example: Example, options: Mapping[str, Any]) -> GoldItem | None:
     """The verified output, or its field, where it is one of the labels."""
-    value: Any = example.output.strip()
-    field = options.get("field")
-    if field:
-        value = _field(example.output, str(field))
-    labels = [str(label) for label in options.get("labels", ())]
-    if options.get("multi"):
-        found = [str(each) for each in value] if isinstance(value, list) else [str(value)]
-        return GoldItem(example.id, example.output, {"labels": found}) if set(found) <= set(labels) else None
-    return GoldItem(example.id, example.output, {"label": str(value)}) if str(value) in labels else None
+    value = _value(example.output, str(options.get("field") or ""), bool(options.get("multi")))
+    found = [_text(each) for each in (value if isinstance(value, list) else [value])]
+    if not found or not set(found) <= set(options.get("labels", ())):
+        return None
+    return GoldItem(example.id, example.output, {"label": found if options.get("multi") else found[0]})
 
 
-def _field(output: str, field: str) -> Any:
+def _value(output: str, field: str, several: bool) -> Any:
+    """The field of a JSON answer; without one the whole answer, which is a JSON list where there are several labels."""
+    if not field and not several:
+        return output.strip()
     try:
         found = json.loads(output)
-    except ValueError:
-        return None
+    except (ValueError, RecursionError):
+        return None if field else output.strip()
+    if not field:
+        return found
     return found.get(field) if isinstance(found, dict) else None
+
+
+def _text(value: Any) -> str:
+    """A label as people pick it: text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _same(known: Any, given: Any) -> bool:

@@ -1,4 +1,4 @@
-"""How people answer, as help: gold questions, estimated error rates, and where two people read a question differently."""
+"""How people answer, as help: gold questions, estimated error rates, and who reads a question differently."""
 
 from __future__ import annotations
 

@@ -1,25 +1,67 @@
-"""Which examples are sent to people."""
+"""Which examples are sent to people, and why each of them.
+
+A new way to sample is one function over a Pool and one row in SAMPLERS.
+"""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 
+from sqlmodel import Session
+
+from storage.repositories.samples import SampleRepository
 from studio.errors import InvalidInput
+from studio.label.samplers import clusters, feedback, models, simple
+from studio.label.samplers.pool import Chosen, Pool
 
-SAMPLES = {
-    "golden_first": "Golden examples nobody verified yet, then random training examples",
-    "random": "Random examples",
+
+@dataclass(frozen=True)
+class Sampler:
+    """One way to choose: in a sentence, what it goes by (empty: nothing to choose), and how."""
+
+    sentence: str
+    choose: Callable[[Pool], list[Chosen]]
+    by: str = ""
+
+
+SAMPLERS: dict[str, Sampler] = {
+    "golden_first": Sampler("Golden examples nobody verified yet, then random training examples", simple.golden_first),
+    "random": Sampler("Random examples: what they show holds for the whole dataset", simple.by_chance),
+    "unlabeled": Sampler("Examples that were never sent to anybody, by chance", simple.never_sent),
+    "stratified": Sampler(
+        "As many of every kind as of any other, by a tag or by model, so that rare kinds are seen too",
+        simple.stratified,
+        by="Tag, or “model” for the model that answered",
+    ),
+    "lowest_feedback": Sampler(
+        "What users liked least first: thumbs down, corrections, low scores", feedback.lowest_first
+    ),
+    "disagreement": Sampler(
+        "Examples to which two models gave different answers, such as today's model and yours",
+        models.disagreement,
+        by="Two models, separated by a comma; empty compares today's model with the newest tuned one",
+    ),
+    "boundary": Sampler(
+        "Examples that divide your models most: the entropy of their answers, not one model's own doubt",
+        models.boundary,
+    ),
+    "clusters": Sampler(
+        "One typical example of each group of similar prompts, large and small groups alike", clusters.representatives
+    ),
 }
+SAMPLES = {name: sampler.sentence for name, sampler in SAMPLERS.items()}
+SAMPLE_BY = {name: sampler.by for name, sampler in SAMPLERS.items() if sampler.by}
+"""What has to be chosen besides, for the samples that go by something."""
 
 
-def choose(candidates: Sequence[tuple[str, str, bool]], size: int, how: str, seed: int) -> list[str]:
-    """Up to `size` example ids of (id, split, verified) candidates; the same seed chooses the same ones."""
-    if how not in SAMPLES:
-        raise InvalidInput(f"There is no sample {how!r}. Choose one of: {', '.join(SAMPLES)}.")
-    shuffled = sorted(candidates)
-    random.Random(seed).shuffle(shuffled)
-    if how == "golden_first":
-        shuffled = [each for each in shuffled if not each[2]]
-        shuffled.sort(key=lambda each: each[1] != "golden")
-    return [each[0] for each in shuffled[:size]]
+def choose(session: Session, dataset_id: str, size: int, how: str, by: str = "", seed: int = 0) -> list[Chosen]:
+    """Up to `size` examples, each with its reason; the same seed chooses the same ones of the same data.
+
+    Raises InvalidInput for an unknown sample, and when the data that the sample needs is not there.
+    """
+    if how not in SAMPLERS:
+        raise InvalidInput(f"There is no sample {how!r}. Choose one of: {', '.join(SAMPLERS)}.")
+    candidates = SampleRepository(session).candidates(dataset_id)
+    pool = Pool(session, dataset_id, candidates, size, by.strip(), seed)
+    return SAMPLERS[how].choose(pool)[:size] if candidates else []

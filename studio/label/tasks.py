@@ -81,7 +81,7 @@ class Labeling(Tending):
         return task_agreement(self.database, task_id)
 
     def ceilings(self, dataset_id: str) -> list[HumanCeiling]:
-        """How well people agreed in the dataset's tasks when their answers were applied: what to hold models against."""
+        """How well people agreed in the dataset's tasks when answers were last applied: no model can do better."""
         with self.database.read() as session:
             return CeilingRepository(session).of_dataset(dataset_id)
 

@@ -1,4 +1,4 @@
-"""Tending a task after it was sent: pause, go on, close, deadline, guidelines, and sending it again when it was lost."""
+"""Tending a task that was sent: pause, go on, close, deadline, guidelines, sending it again when it was lost."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Ways to choose examples for people."""
