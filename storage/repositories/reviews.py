@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import func
+from sqlalchemy import and_, func, or_
 from sqlmodel import Session, col, select
 
 from storage.repositories.base import Repository
@@ -31,6 +31,8 @@ from storage.tables import (
 )
 
 STEP = 500
+RECENT = 5
+"""Evaluations that are looked at for conflicts with people."""
 
 
 class ReviewSessionRepository(Repository[ReviewSession]):
@@ -148,12 +150,12 @@ class AgendaRepository:
     def __init__(self, session: Session) -> None:
         self.session = session
 
-    def task_items(self, task_id: str) -> list[tuple[LabelItem, Example]]:
-        """Items of a task that at least two people answered, with their examples."""
+    def task_items(self, task_id: str) -> list[LabelItem]:
+        """Items of a task that at least two people answered."""
         several = select(Annotation.item_id).where(Annotation.task_id == task_id, Annotation.status == "submitted")
         several = several.group_by(col(Annotation.item_id)).having(func.count() > 1)
-        query = select(LabelItem, Example).where(LabelItem.example_id == Example.id, LabelItem.task_id == task_id)
-        return list(self.session.exec(query.where(col(LabelItem.id).in_(several)).order_by(LabelItem.id)))
+        query = select(LabelItem).where(LabelItem.task_id == task_id, col(LabelItem.id).in_(several))
+        return list(self.session.exec(query.order_by(LabelItem.id)))
 
     def dataset_tasks(self, dataset_id: str) -> list[str]:
         """Ids of the dataset's tasks that were sent."""
@@ -165,9 +167,8 @@ class AgendaRepository:
         query = select(Example, Feedback).where(
             Feedback.log_entry_id == Example.log_entry_id, Example.dataset_id == dataset_id
         )
-        query = query.where(
-            ((Feedback.kind == "thumbs") & (Feedback.value == 0)) | col(Feedback.kind).in_(("score", "correction"))
-        )
+        down = and_(col(Feedback.kind) == "thumbs", col(Feedback.value) == 0)
+        query = query.where(or_(down, col(Feedback.kind).in_(("score", "correction"))))
         return list(self.session.exec(query.order_by(col(Feedback.created_at).desc()).limit(most)))
 
     def largest_scores(self, project_id: str) -> dict[str, float]:
@@ -175,14 +176,15 @@ class AgendaRepository:
         query: Any = select(Feedback.name, func.max(Feedback.value)).where(Feedback.project_id == project_id)
         return dict(self.session.exec(query.where(Feedback.kind == "score").group_by(Feedback.name)).all())
 
-    def judged(self, dataset_id: str) -> list[tuple[Example, EvaluationOutput, Evaluation]]:
-        """Answers of models to the dataset's verified golden examples, newest evaluation first."""
-        query = select(Example, EvaluationOutput, Evaluation).where(
-            EvaluationOutput.example_id == Example.id, EvaluationOutput.evaluation_id == Evaluation.id
-        )
-        query = query.where(Example.dataset_id == dataset_id, col(Example.verified).is_(True))
+    def judged(self, dataset: Dataset) -> list[tuple[Example, EvaluationOutput]]:
+        """Answers of models to the dataset's verified examples in the last few evaluations, newest first."""
+        recent = select(Evaluation.id).where(Evaluation.project_id == dataset.project_id)
+        recent = recent.order_by(col(Evaluation.created_at).desc()).limit(RECENT)
+        query = select(Example, EvaluationOutput).where(EvaluationOutput.example_id == Example.id)
+        query = query.where(Example.dataset_id == dataset.id, col(Example.verified).is_(True))
         query = query.where(col(Example.excluded).is_(None), col(EvaluationOutput.error).is_(None))
-        return list(self.session.exec(query.order_by(col(Evaluation.created_at).desc(), EvaluationOutput.id)))
+        query = query.where(col(EvaluationOutput.evaluation_id).in_(recent))
+        return list(self.session.exec(query.order_by(col(EvaluationOutput.id).desc())))
 
     def unseen(self, dataset_id: str, verified: bool, most: int) -> list[Example]:
         """The newest examples that are in and that people did (or did not) verify."""
@@ -207,15 +209,9 @@ class OutcomeRepository:
 
     def resolutions(self, example_id: str, label_item_id: str | None, review_item_id: str) -> list[Resolution]:
         """What the decision answers: its own resolution, its label item's, and every open dispute of the example."""
-        query = (
-            select(Resolution)
-            .where(Resolution.example_id == example_id)
-            .where(
-                (Resolution.verdict == "disputed")
-                | (Resolution.review_item_id == review_item_id)
-                | (col(Resolution.item_id).is_not(None) & (Resolution.item_id == label_item_id))
-            )
-        )
+        mine = [col(Resolution.verdict) == "disputed", col(Resolution.review_item_id) == review_item_id]
+        mine += [col(Resolution.item_id) == label_item_id] if label_item_id else []
+        query = select(Resolution).where(Resolution.example_id == example_id, or_(*mine))
         return list(self.session.exec(query.order_by(Resolution.id)))
 
     def twins(self, example: Example) -> list[Example]:
@@ -232,7 +228,7 @@ class OutcomeRepository:
         query = select(DatasetVersion.number).where(
             DatasetVersion.dataset_id == dataset_id, col(DatasetVersion.created_at) >= moment
         )
-        return list(self.session.exec(query.order_by(DatasetVersion.number)))
+        return list(self.session.exec(query.order_by(col(DatasetVersion.number))))
 
     def pairs(self, ids: Collection[str]) -> list[PreferencePair]:
         """Preference pairs by id."""

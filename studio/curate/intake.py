@@ -92,6 +92,8 @@ def _settle_duplicates(
     groups: dict[str, dict[str, Example]] = defaultdict(dict)
     for row in examples.by_hashes(dataset_id, {row.prompt_hash for row in [*fresh, *changed]}):
         groups[row.prompt_hash][row.id] = row
+    for row in fresh:  # people may have moved the prompt to the other side: its repetitions follow
+        row.split = next((known.split for known in groups[row.prompt_hash].values()), row.split)
     for row in [*changed, *fresh]:
         group = groups[row.prompt_hash]
         _enter(row, [other for key, other in group.items() if key != row.id])

@@ -17,6 +17,7 @@ from studio.label.resolving import LEFT_OUT
 from studio.label.review import answered, rules
 from studio.label.review.found import example_of
 from studio.label.review.room import UNDO, public
+from studio.label.review.sides import keep_in, restore_twins
 from studio.label.review.voting import output_of, reveal
 
 VERDICTS = ("confirmed", "corrected", "left_out", "open")
@@ -98,7 +99,7 @@ def undo(session: Session, review: ReviewSession, item: ReviewItem, revision: in
     if item.decision.get("rule"):
         rules.take_rule_back(session, kept["rule"], review.chair)
     answered.restore(session, kept.get("resolutions", []))
-    _restore_twins(session, kept.get("twins", {}))
+    restore_twins(session, kept.get("twins", {}))
     for pair in OutcomeRepository(session).pairs(kept.get("pairs", [])):
         session.delete(pair)
     for name, value in kept["before"].items():
@@ -148,30 +149,10 @@ def _carry_out(
         example.excluded, example.updated_at = LEFT_OUT, now()
         return {"resolutions": resolutions}
     set_answer(example, str(word.output), "people", verified=True, resolution_id=resolution.id)
-    example.excluded = None
-    twins = _move(session, example, word.keep) if word.keep in ("train", "golden") else {}
-    pairs = [session.merge(pair).id for pair in _pairs(session, review, item, example, str(word.output), person)]
-    return {"resolutions": resolutions, "twins": twins, "pairs": pairs}
-
-
-def _move(session: Session, example: Example, split: str) -> dict[str, list[str]]:
-    """Put the example, and every other one with the same prompt, on this side: a prompt is never on both."""
-    moved: dict[str, list[str]] = {}
-    example.split = split
-    for twin in OutcomeRepository(session).twins(example):
-        if twin.split != split:
-            moved[twin.id] = [twin.split, split]
-            twin.split, twin.updated_at = split, now()
-            session.add(twin)
-    return moved
-
-
-def _restore_twins(session: Session, moved: dict[str, list[str]]) -> None:
-    for example_id, (before, after) in moved.items():
-        twin = session.get(Example, example_id)
-        if twin and twin.split == after:
-            twin.split, twin.updated_at = before, now()
-            session.add(twin)
+    twins = keep_in(session, example, word.keep)
+    pairs = _pairs(session, review, item, example, str(word.output), person)
+    session.add_all(pairs)
+    return {"resolutions": resolutions, "twins": twins, "pairs": [pair.id for pair in pairs]}
 
 
 def _moved(session: Session, example: Example, before: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from studio.label.review.shapes import Acked, Problem
 from studio.label.review.voting import Said, cast, withdraw
 
 MOST_TABS = 8
+LONGEST_NAME = 40
 MOVE = "move"
 """Wish of an event that only says where the person is now."""
 WITHDRAW = "withdraw"
@@ -32,6 +33,8 @@ def carry_out(
 
     Also says whether anything changed that others should see.
     """
+    if len(tab) > LONGEST_NAME:
+        raise InvalidInput(f"The name of a browser tab has at most {LONGEST_NAME} characters.")
     acked, changed = acked_of(place, tab), False
     problems = [Problem(0, "", "An event came without a number.") for event in events if _number(event) is None]
     for event in sorted((each for each in events if _number(each) is not None), key=lambda each: int(each["seq"])):
@@ -74,7 +77,5 @@ def _remember(place: ReviewPresence, tab: str, acked: int) -> None:
     if not tab:
         place.acked = acked
         return
-    if len(tab) > 40:
-        raise InvalidInput("The name of a browser tab has at most 40 characters.")
     others = [each for each in place.acks.items() if each[0] != tab]
     place.acks = dict([*others[-(MOST_TABS - 1) :], (tab, acked)])

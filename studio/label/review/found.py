@@ -43,8 +43,8 @@ def open_item(session: Session, item_id: str) -> tuple[ReviewSession, ReviewItem
 
 
 def example_of(session: Session, item: ReviewItem) -> Example:
-    """The item's example, as it is now. Raises NotFound."""
-    example = session.get(Example, item.example_id)
+    """The item's example, as it is now, held until the transaction ends. Raises NotFound."""
+    example = session.get(Example, item.example_id, with_for_update=True, populate_existing=True)
     if example is None:
         raise NotFound("The example of this item is gone. Reload the page.")
     return example

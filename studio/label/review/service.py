@@ -152,8 +152,8 @@ class Reviews:
     def apply_events(self, actor: Actor, session_id: str, events: Sequence[Mapping[str, Any]], tab: str = "") -> Acked:
         """Carry out numbered events of a browser, each exactly once; send all that are not acknowledged yet, together.
 
-        An event has `seq` (from 1 without gaps, per tab), `wish` (choose, edit, skip, discuss, withdraw, move), `item_id`, and
-        `choice`, `output`, `comment`, `position` as it needs. A bad one is reported and the others are carried out.
+        An event has `seq` (from 1 without gaps, per tab), `wish` (choose, edit, skip, discuss, withdraw, move),
+        `item_id`, and `choice`, `output`, `comment`, `position` as it needs. A bad one is reported, the rest is done.
         """
         if len(events) > MOST_EVENTS:
             raise InvalidInput(f"Send at most {MOST_EVENTS} events at once.")

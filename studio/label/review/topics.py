@@ -49,7 +49,7 @@ def tf_idf(texts: Sequence[str]) -> tuple[Floats, dict[str, int]]:
             weight = (1 + np.log(count)) * np.log((1 + len(texts)) / commonness[word])
             table[row, zlib.crc32(word.encode("utf-8", "replace")) % WIDTH] += weight
     length = np.linalg.norm(table, axis=1, keepdims=True)
-    return table / np.where(length > 0, length, 1), dict(commonness)
+    return (table / np.where(length > 0, length, 1)).astype(np.float32), dict(commonness)
 
 
 def farthest_first(fresh: Floats, known: Floats, most: int) -> Iterator[tuple[int, float]]:

@@ -10,9 +10,10 @@ from typing import Any
 
 from sqlmodel import Session
 
+from storage.repositories.datasets import ExampleRepository
 from storage.repositories.labels import AnnotationRepository, ResolutionRepository
 from storage.repositories.reviews import AgendaRepository
-from storage.tables import Annotation, EvaluationOutput, Example, Feedback, LabelItem, LabelTask, Resolution
+from storage.tables import Annotation, Dataset, EvaluationOutput, Example, Feedback, LabelItem, LabelTask, Resolution
 from storage.types import now
 from studio.label.resolve import same_answer
 from studio.label.review.opinions import is_conflict, sentence, split_of
@@ -43,13 +44,13 @@ def human_conflicts(session: Session, task_id: str) -> Iterator[Find]:
     task = session.get(LabelTask, task_id)
     if task is None:
         return
-    pairs = AgendaRepository(session).task_items(task_id)
-    answers = AnnotationRepository(session).of_items([item.id for item, _example in pairs])
+    items = AgendaRepository(session).task_items(task_id)
+    answers = AnnotationRepository(session).of_items([item.id for item in items])
     settled = ResolutionRepository(session).of_task(task_id)
-    for item, example in pairs:
-        found = _human_conflict(task, item, example, answers.get(item.id, []), settled.get(item.id))
-        if found:
-            yield found
+    split = [item for item in items if _is_open(task, item, answers.get(item.id, []), settled.get(item.id))]
+    examples = {row.id: row for row in ExampleRepository(session).by_ids({item.example_id for item in split})}
+    for item in split:
+        yield _disputed(task, item, examples[item.example_id], answers.get(item.id, []), settled.get(item.id))
 
 
 def open_disputes(session: Session, project_id: str) -> Iterator[Find]:
@@ -64,9 +65,10 @@ def open_disputes(session: Session, project_id: str) -> Iterator[Find]:
 
 def judge_conflicts(session: Session, dataset_id: str) -> Iterator[Find]:
     """Verified examples where models agree on another answer than people, or a judge sees it otherwise."""
+    dataset = session.get(Dataset, dataset_id)
     latest: dict[str, dict[str, EvaluationOutput]] = defaultdict(dict)
     examples: dict[str, Example] = {}
-    for example, output, _evaluation in AgendaRepository(session).judged(dataset_id):
+    for example, output in AgendaRepository(session).judged(dataset) if dataset else ():
         examples[example.id] = example
         latest[example.id].setdefault(output.model_id, output)
     for example_id, outputs in latest.items():
@@ -91,14 +93,8 @@ def complaints(session: Session, project_id: str, dataset_id: str) -> Iterator[F
         yield Find(examples[example_id], value, _complaint(said))
 
 
-def _human_conflict(
-    task: LabelTask, item: LabelItem, example: Example, given: Sequence[Annotation], resolution: Resolution | None
-) -> Find | None:
-    if resolution and resolution.verdict != "disputed":
-        return None
-    if resolution or is_conflict(task, item, given):
-        return _disputed(task, item, example, given, resolution)
-    return None
+def _is_open(task: LabelTask, item: LabelItem, given: Sequence[Annotation], resolution: Resolution | None) -> bool:
+    return resolution.verdict == "disputed" if resolution else is_conflict(task, item, given)
 
 
 def _disputed(

@@ -16,6 +16,7 @@ from storage.tables import (
     Example,
     LabelItem,
     LabelTask,
+    LogEntry,
     Person,
     Project,
     Resolution,
@@ -76,11 +77,35 @@ class Board:
         with self.database.write() as session:
             session.add_all(rows)
 
+    def second_dispute(self, example_id: str) -> Resolution:
+        """The same example, disputed in another task too."""
+        task = LabelTask(dataset_id=self.dataset.id, name="Another", state="open")
+        item = LabelItem(task_id=task.id, example_id=example_id)
+        made = Resolution(task_id=task.id, item_id=item.id, example_id=example_id, verdict="disputed")
+        for row in (task, item, made):
+            self.add(row)
+        return made
+
+    def twin_of(self, example_id: str, **facts: Any) -> Example:
+        """Another example with the same prompt."""
+        first = self.row(Example, example_id)
+        same = {"messages": first.messages, "prompt_hash": first.prompt_hash, "output": "x", "split": first.split}
+        made = Example(dataset_id=self.dataset.id, **{**same, **facts})
+        self.add(made)
+        return made
+
     def settle(self, review: ReviewSession, place: int = 0, **word: Any) -> ReviewItem:
         """Reveal an item and decide it."""
         item = self.items(review)[place]
         self.reviews.reveal(RITA, item.id)
         return self.reviews.decide(RITA, item.id, item.revision + (item.state == "voting"), **word)
+
+
+def call_of(board: Board, example: Example) -> LogEntry:
+    """A captured call with the example's prompt."""
+    made = LogEntry(project_id=board.project.id, messages=example.messages, reply={"content": "later"})
+    board.add(made)
+    return made
 
 
 def example(dataset: Dataset, number: int, **facts: Any) -> Example:
