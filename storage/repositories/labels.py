@@ -131,6 +131,15 @@ class AnnotationRepository(Repository[Annotation]):
         enough = per_item.group_by(col(Annotation.item_id)).having(func.count() >= needed).subquery()
         return self.session.exec(select(func.count()).select_from(enough)).one()
 
+    def waiting_for(self, task_id: str, username: str, needed: int) -> int:
+        """Items that lack answers and that this person neither answered nor discarded."""
+        done = select(Annotation.item_id).where(Annotation.task_id == task_id, Annotation.annotator == username)
+        done = done.where(Annotation.status != "draft")
+        full = select(Annotation.item_id).where(Annotation.task_id == task_id, Annotation.status == "submitted")
+        full = full.group_by(col(Annotation.item_id)).having(func.count() >= needed)
+        query = select(func.count()).select_from(LabelItem).where(LabelItem.task_id == task_id)
+        return self.session.exec(query.where(col(LabelItem.id).not_in(done), col(LabelItem.id).not_in(full))).one()
+
 
 class ResolutionRepository(Repository[Resolution]):
     """What items were decided to mean."""

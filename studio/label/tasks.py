@@ -10,6 +10,7 @@ from studio.curate.datasets import found_dataset
 from studio.errors import Conflict, NotFound
 from studio.label import asking, collecting, guidelines, resolving
 from studio.label.agreement import Agreement
+from studio.label.argilla_health import test_connection
 from studio.label.backend import Health, LabelingBackend
 from studio.label.ceiling import store_ceiling, task_agreement
 from studio.label.collecting import Collected
@@ -20,6 +21,7 @@ from studio.label.quality import PersonQuality, quality_of
 from studio.label.resolving import Applied, Dispute
 from studio.label.templates import template
 from studio.label.tending import Tending
+from studio.label.waiting import left_for
 from studio.label.watching import Answered, Progress, progress_of
 
 __all__ = ["Answered", "Labeling", "Progress"]
@@ -91,9 +93,18 @@ class Labeling(Tending):
             permit(session, actor, Role.EDITOR)
             return quality_of(session, found_task(session, task_id))
 
+    def left(self, task_id: str, username: str) -> int:
+        """How many examples wait for this person."""
+        with self.database.read() as session:
+            return left_for(session, found_task(session, task_id), username)
+
     def health(self) -> Health:
         """Whether the labeling platform answers; never raises."""
         return self.backend().health()
+
+    def test_connection(self, url: str, key: str) -> Health:
+        """Whether the studio could work with the Argilla at this address with this key; nothing is saved."""
+        return test_connection(url, key)
 
     # --- collecting ------------------------------------------------------------------------------------------------
 

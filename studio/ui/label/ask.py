@@ -11,6 +11,7 @@ import streamlit as st
 from storage.tables import Dataset
 from studio.label.backend import QuestionKind
 from studio.label.templates import TEMPLATES
+from studio.label.templates.verdict import REASONS
 from studio.label.values import label_values
 from studio.ui.state import current_studio
 
@@ -62,12 +63,37 @@ def _choose(name: str) -> None:
 def template_options(name: str, dataset: Dataset) -> dict[str, Any]:
     """What the chosen template lets one choose."""
     ask: dict[str, Callable[[Dataset], dict[str, Any]]] = {
+        "verdict": _reasons,
         "rating": _criteria,
+        "compare": _how_many,
         "pick_label": _labels,
         "spans": _span_kinds,
         "custom": _questions,
     }
     return ask[name](dataset) if name in ask else {}
+
+
+def _reasons(_dataset: Dataset) -> dict[str, Any]:
+    with st.expander("Reasons to choose from when an answer is wrong", key="send_more_reasons"):
+        reasons = st.multiselect(
+            "Reasons",
+            REASONS,
+            default=REASONS,
+            accept_new_options=True,
+            placeholder="No reasons are asked for",
+            key="send_reasons",
+            label_visibility="collapsed",
+        )
+    return {"reasons": reasons}
+
+
+def _how_many(_dataset: Dataset) -> dict[str, Any]:
+    count = st.segmented_control("Answers side by side", [2, 3], default=2, required=True, key="send_compared")
+    st.caption(
+        "Answers come from your evaluations, from corrections, and from calls that asked the same thing. "
+        "Nobody sees which model wrote which."
+    )
+    return {"answers": int(count or 2)}
 
 
 def _criteria(_dataset: Dataset) -> dict[str, Any]:

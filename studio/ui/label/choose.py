@@ -10,28 +10,58 @@ import streamlit as st
 
 from storage.tables import Dataset, Team
 from studio.label.draft import ANYBODY, ASSIGNMENTS, LARGEST, MOST_ANSWERS, SPLIT
-from studio.label.sampling import SAMPLES
+from studio.label.sampling import SAMPLE_BY, SAMPLES
 from studio.ui.label.deadline import deadline_input
 from studio.ui.label.words import counted
 from studio.ui.state import current_studio
 
 SIZE, ANSWERS = 60, 2
+PEOPLE = "send_people"
+TITLES = {
+    "golden_first": "Golden set first",
+    "unlabeled": "Not yet labeled",
+    "stratified": "Equal shares",
+    "lowest_feedback": "Lowest feedback",
+    "disagreement": "Models disagree",
+    "boundary": "Hardest to decide",
+    "clusters": "One of each kind",
+}
 
 
 def which_examples(dataset: Dataset) -> dict[str, Any]:
-    """How many, chosen how."""
+    """How many, chosen how, and what that goes by."""
     size = int(st.number_input("How many", 1, LARGEST, SIZE, key="send_size"))
     names = list(SAMPLES)
-    sample = st.radio("Which examples", names, format_func=SAMPLES.__getitem__, key="send_sample")
-    return {"size": size, "sample": sample, "sample_by": ""}
+    sample = st.radio(
+        "Chosen how",
+        names,
+        captions=list(SAMPLES.values()),
+        format_func=lambda name: TITLES.get(name, name.replace("_", " ").capitalize()),
+        key="send_sample",
+    )
+    return {"size": size, "sample": sample, "sample_by": _goes_by(str(sample), dataset)}
+
+
+def _goes_by(sample: str, dataset: Dataset) -> str:
+    if sample not in SAMPLE_BY:
+        return ""
+    studio = current_studio()
+    if sample == "stratified":
+        tags = ["model", *studio.logs.facets(dataset.project_id).tags]
+        return str(st.selectbox("Equal shares of every", tags, accept_new_options=True, key="send_by_tag") or "")
+    if sample == "disagreement":
+        known = [model.name for model in studio.models.all(dataset.project_id)]
+        told = "Empty compares today's model with the newest tuned one"
+        return ", ".join(st.multiselect("Two models", known, max_selections=2, placeholder=told, key="send_by_models"))
+    return st.text_input(SAMPLE_BY[sample], key=f"send_by_{sample}")
 
 
 def who_answers() -> dict[str, Any]:
     """People and teams, answers per example, who takes what, gold questions and the deadline."""
     known, teams = current_studio().labeling.teammates(), current_studio().teams.all()
-    chosen_teams = _teams(teams)
-    people = st.multiselect("People", known, default=[] if chosen_teams else known, placeholder="Nobody else")
-    asked = members(people, chosen_teams)
+    chosen_teams = _teams(teams, known)
+    people = st.multiselect("People", known, default=known, placeholder="Nobody else", key=PEOPLE)
+    asked = members(people, chosen_teams) or known
     left, right = st.columns(2)
     most = max(min(len(asked), MOST_ANSWERS), 1)
     told = "Two or more let you measure agreement."
@@ -65,7 +95,7 @@ def members(people: Sequence[str], teams: Sequence[Team]) -> list[str]:
     return sorted({*people, *(name for team in teams for name in team.members)})
 
 
-def _teams(teams: Sequence[Team]) -> list[Team]:
+def _teams(teams: Sequence[Team], known: Sequence[str]) -> list[Team]:
     if not teams:
         return []
     return st.multiselect(
@@ -74,7 +104,15 @@ def _teams(teams: Sequence[Team]) -> list[Team]:
         format_func=lambda team: f"{team.name} ({counted(len(team.members), 'person')})",
         placeholder="No team",
         key="send_teams",
+        on_change=_only_the_team,
+        args=(known,),
     )
+
+
+def _only_the_team(known: Sequence[str]) -> None:
+    """Whoever chooses a team means the team, not everybody."""
+    if list(st.session_state.get(PEOPLE, ())) == list(known):
+        st.session_state[PEOPLE] = []
 
 
 def _shares(people: Sequence[str]) -> dict[str, float]:

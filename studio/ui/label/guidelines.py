@@ -38,7 +38,12 @@ def write_guidelines(start: str, key: str) -> str:
 
 @st.dialog("Guidelines", width="large", icon=":material/menu_book:")
 def guidelines_dialog(task: LabelTask) -> None:
-    """Change what people are told: a new version, which answers from now on carry."""
+    """Change what people are told."""
+    guidelines_form(task)
+
+
+def guidelines_form(task: LabelTask) -> None:
+    """The text beside its preview, and earlier versions; saving makes a version that answers from now on carry."""
     st.caption(
         "Saving makes a new version. Answers say under which version they were given, so nobody is measured by a "
         "rule that came later."

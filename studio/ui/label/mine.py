@@ -84,9 +84,8 @@ def _show_here(task: LabelTask) -> None:
 
 def _left(task_id: str, username: str) -> None:
     """How much this person has done and how much is left for them."""
-    progress = current_studio().labeling.progress(task_id)
-    mine = progress.per_person.get(username, Answered())
-    left = max(mine.assigned - mine.submitted - mine.discarded, 0)
+    labeling = current_studio().labeling
+    mine, left = labeling.progress(task_id).per_person.get(username, Answered()), labeling.left(task_id, username)
     done = mine.submitted + mine.discarded
     st.progress(done / max(done + left, 1), text=f"**{left:,} left for you** · {counted(done, 'example')} done")
     if mine.drafts:

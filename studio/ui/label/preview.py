@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from studio.label.draft import Preview, PreviewItem, TaskDraft
-from studio.label.seen import item_seen, questions_of
+from studio.label.seen import item_seen, questions_seen
 from studio.ui.formats import plain
 from studio.ui.label.shown import as_shown
 from studio.ui.state import current_actor, current_studio, reported_errors
@@ -45,7 +45,7 @@ def _rows(draft: TaskDraft, found: Preview) -> None:
 
 def _row(draft: TaskDraft, row: PreviewItem) -> None:
     person = row.asked[0] if row.asked else current_actor().username
-    as_shown(item_seen(draft, row, person), questions_of(draft, len(row.candidates)), f"seen_{row.example.id}")
+    as_shown(item_seen(draft, row, person), questions_seen(draft), f"seen_{row.example.id}")
     if row.candidates:
         st.caption(f"The order is shuffled per person; this is {plain(person)}'s. Models' names are never shown.")
 

@@ -30,6 +30,11 @@ def open_send_dialog(project: Project) -> None:
 
 @st.dialog("Send to teammates", width="large", icon=":material/send:")
 def send_dialog(project: Project) -> None:
+    """The form in a wide dialog."""
+    send_form(project)
+
+
+def send_form(project: Project) -> None:
     """Name, four steps, what will be sent, and Send."""
     datasets = current_studio().datasets.all(project.id)
     left, right = st.columns(2)
@@ -80,11 +85,11 @@ def _footer(draft: TaskDraft, found: Preview | None) -> None:
 
 def summary(draft: TaskDraft, total: int) -> str:
     """What pressing Send does, in one line."""
-    teams = f" and {counted(len(draft.teams), 'team')}" if draft.teams else ""
-    whom = f"{len(draft.people)} people" if len(draft.people) != 1 else "1 person"
+    whom = [counted(len(draft.people), "person")] if draft.people else []
+    whom += [counted(len(draft.teams), "team")] if draft.teams else []
     each = counted(draft.answers_per_item, "answer")
-    verb = "example" if total == 1 else "examples"
-    return f"{total:,} {verb} will be sent to {whom}{teams}, {each} each: {total * draft.answers_per_item:,} in all."
+    sent = f"{counted(total, 'example')} will be sent to {' and '.join(whom) or 'everybody who may label'}"
+    return f"{sent}, {each} each: {total * draft.answers_per_item:,} in all."
 
 
 def free_name(taken: Sequence[str]) -> str:

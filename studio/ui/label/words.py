@@ -45,5 +45,6 @@ def is_overdue(deadline: datetime | None) -> bool:
 
 
 def counted(number: int, noun: str) -> str:
-    """1 answer, 2 answers."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    """1 answer, 2 answers; 1 person, 2 people."""
+    many = "people" if noun == "person" else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else many}"

@@ -38,6 +38,11 @@ def _row(team: Team, may: bool) -> None:
 
 @st.dialog("Team", icon=":material/groups:")
 def team_dialog(team: Team | None) -> None:
+    """Make or change a team."""
+    team_form(team)
+
+
+def team_form(team: Team | None) -> None:
     """Name and members."""
     known = current_studio().labeling.teammates()
     name = st.text_input("Name", team.name if team else "", max_chars=60, disabled=team is not None, key="team_name")
