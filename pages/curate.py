@@ -5,6 +5,7 @@ import streamlit as st
 from studio.access.actor import Role
 from studio.ui import curate_view as view
 from studio.ui.components import active_jobs, empty_state, next_step, page_header
+from studio.ui.curate_versions import versions_tab
 from studio.ui.state import current_actor, current_project, current_studio, reported_errors
 
 studio, actor, project = current_studio(), current_actor(), current_project()
@@ -51,5 +52,5 @@ if left_out.open:
         view.left_out_tab(dataset, summary)
 if versions.open:
     with versions:
-        view.versions_tab(dataset)
+        versions_tab(dataset)
 next_step("Let teammates check examples on Label", "label")

@@ -111,9 +111,10 @@ def evaluate(dataset: str, model: list[str], project: ProjectName = "", unverifi
 def show_evaluation(studio: Studio, evaluation_id: str) -> None:
     """Print an evaluation's table and its verdict."""
     summary = studio.evaluations.get(evaluation_id).summary
-    columns, rows = comparison_table(summary)
+    ceilings = studio.evaluations.ceilings(evaluation_id)
+    columns, rows = comparison_table(summary, ceilings)
     show_table("Golden examples, 95 % intervals", columns, rows)
-    for sentence in verdicts(summary):
+    for sentence in [*verdicts(summary), *(each.sentence for each in ceilings)]:
         say(sentence)
 
 

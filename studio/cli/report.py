@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+from studio.evaluate.ceiling import NAME, WHOLE, Ceiling
+from studio.evaluate.scorers import FIELD
 
 SHOWN_LINES = 20
 
@@ -35,12 +39,23 @@ def _fact(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def comparison_table(summary: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Columns and rows: one row per model, the best exact match first."""
+def comparison_table(summary: dict[str, Any], ceilings: Sequence[Ceiling] = ()) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows: one row per model, the best exact match first, then how often two people agree."""
     models = sorted(summary["models"].values(), key=lambda facts: -facts["exact_match"]["mean"])
     fields = list(models[0]["fields"]) if models else []
     columns = ["model", "n", "exact match", "valid JSON", *fields, "p50 ms", "$ per 1k calls"]
-    return columns, [_row(facts, fields) for facts in models]
+    return columns, [_row(facts, fields) for facts in models] + _people(ceilings, fields)
+
+
+def _people(ceilings: Sequence[Ceiling], fields: list[str]) -> list[list[str]]:
+    found = {each.metric: each.estimate for each in ceilings}
+    if not found:
+        return []
+    n = str(found[WHOLE].n) if WHOLE in found else "–"
+    agree = _share(found[WHOLE].to_dict()) if WHOLE in found else "–"
+    by_field = [found.get(f"{FIELD}{name}") for name in fields]
+    shares = [f"{100 * each.mean:.0f} %" if each else "–" for each in by_field]
+    return [[f"{NAME.lower()} agree", n, agree, "–", *shares, "–", "–"]]
 
 
 def _row(facts: dict[str, Any], fields: list[str]) -> list[str]:

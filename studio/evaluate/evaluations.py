@@ -16,6 +16,7 @@ from storage.tables import DatasetVersion, Evaluation, EvaluationOutput, Model
 from studio.access.actor import Actor, Role, permit
 from studio.curate.snapshot import Row, read_split
 from studio.errors import InvalidInput, NotFound
+from studio.evaluate.ceiling import Ceiling, ceilings_of
 from studio.evaluate.scorers import DEFAULT, scorer
 from studio.jobs.queue import Jobs
 
@@ -111,6 +112,13 @@ class Evaluations:
         evaluation = self.get(evaluation_id)
         with self.database.read() as session:
             return EvaluationRepository(session).models(evaluation.model_ids)
+
+    def ceilings(self, evaluation_id: str) -> list[Ceiling]:
+        """How often people agree on this dataset, whole answers first; empty where no two people answered."""
+        evaluation = self.get(evaluation_id)
+        with self.database.read() as session:
+            version, _ = _version(session, evaluation.dataset_version_id)
+            return ceilings_of(session, version.dataset_id)
 
     def outputs(
         self, evaluation_id: str, model_ids: Sequence[str] | None = None, only: str | None = None

@@ -9,10 +9,19 @@ import streamlit as st
 
 from storage.tables import Example
 from studio.access.actor import Role
-from studio.ui.formats import plain
+from studio.curate.decisions import PastDecision
+from studio.ui.formats import ago, plain
 from studio.ui.state import current_actor, current_studio, reported_errors
 
 SHOWN = "example_shown"
+RULES = {
+    "agreement": "all agreed",
+    "majority": "by majority",
+    "single": "one person asked",
+    "review": "in a review session",
+    "by_hand": "by hand",
+}
+"""What the rule of a decision is called."""
 
 
 def example_drawer(example_id: str | None) -> None:
@@ -36,6 +45,7 @@ def _drawer(example_id: str) -> None:
             with st.expander(f"{len(example.tools)} tools offered"):
                 st.json(example.tools, expanded=False)
         _answer(example)
+        _history(example)
 
 
 def _facts(example: Example) -> None:
@@ -68,6 +78,28 @@ def _answer(example: Example) -> None:
                 _do(lambda: current_studio().datasets.set_output(actor, example.id, text, _source(example, changed)))
         if actor.can(Role.EDITOR):
             _in_or_out(example)
+
+
+def _history(example: Example) -> None:
+    """Every decision about the answer with the names on it."""
+    decisions = current_studio().datasets.history(example.id)
+    if not decisions:
+        return
+    with st.expander(f"How it was decided ({len(decisions)})", icon=":material/how_to_vote:"):
+        for each in decisions:
+            st.markdown(decision_line(each))
+            if each.output and each.output != example.output:
+                st.code(each.output, language=None, wrap_lines=True)
+
+
+def decision_line(decision: PastDecision) -> str:
+    """What was decided, by whom, by which rule, where and when; in Markdown, names as text."""
+    by = f" by {plain(decision.decided_by)}" if decision.decided_by else ""
+    rule = RULES.get(decision.rule, decision.rule)
+    where = f" · {plain(decision.where)}" if decision.where else ""
+    stands = " · **stands**" if decision.stands else ""
+    what = plain(decision.verdict.replace("_", " ").capitalize())
+    return f"{what}{by}{f' ({plain(rule)})' if rule else ''}{where} · {ago(decision.at)}{stands}"
 
 
 def _in_or_out(example: Example) -> None:

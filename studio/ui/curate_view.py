@@ -1,4 +1,4 @@
-"""The parts of the Curate page: choosing a dataset, its figures, its examples, what is left out, its versions."""
+"""The parts of the Curate page: choosing a dataset, its figures, its examples, what is left out."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from storage.tables import Dataset, DatasetVersion, Project
+from storage.tables import Dataset, Project
 from studio.access.actor import Role
 from studio.curate.datasets import DatasetSummary
-from studio.curate.exporters import EXPORTERS, exporter
 from studio.ui.charts import bar_chart
 from studio.ui.components import metric_row
 from studio.ui.curate_example import example_drawer
-from studio.ui.formats import ago, plain, short_number
+from studio.ui.formats import short_number
 from studio.ui.state import current_actor, current_studio, keep_filters, reported_errors, restore_filters
 
 PAGE = 50
@@ -116,60 +115,6 @@ def left_out_tab(dataset: Dataset, summary: DatasetSummary) -> None:
     frame["Meaning"] = [REASONS.get(reason, "Given by a person") for reason in frame["Reason"]]
     st.dataframe(frame, hide_index=True, key=f"left_out_table_{dataset.id}")
     st.caption("Left-out examples stay here. Open one under Examples, State: Left out, to take it back in.")
-
-
-def versions_tab(dataset: Dataset) -> None:
-    """Frozen versions, newest first, with what changed and downloads."""
-    versions = current_studio().datasets.versions(dataset.id)
-    if not versions:
-        st.caption("No version yet. Freeze one: it never changes again, so a model can be traced to its rows.")
-    for version in versions[:20]:
-        _version(version)
-
-
-def _version(version: DatasetVersion) -> None:
-    with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"version_{version.number}"):
-        with st.container(gap=None):
-            st.markdown(f"**Version {version.number}** · {_rows(version)}")
-            st.caption(
-                f"{_changes(version)} · by {plain(version.created_by)}, {ago(version.created_at)}{_note(version)}"
-            )
-        st.code(version.digest[:12], language=None, width=150)
-        with st.popover("Download", icon=":material/download:", key=f"download_{version.id}"):
-            _download(version)
-
-
-def _download(version: DatasetVersion) -> None:
-    labels = {name: exporter(name).label for name in EXPORTERS}
-    chosen = st.selectbox("Format", list(labels), format_func=labels.__getitem__, key=f"format_{version.id}")
-    split = st.segmented_control(
-        "Split", ["train", "golden"], default="train", required=True, key=f"split_{version.id}"
-    )
-    datasets = current_studio().datasets
-    st.download_button(
-        "Download file",
-        data=lambda: datasets.export(version.id, chosen, split)[1],
-        file_name=f"v{version.number}-{split}{exporter(chosen).suffix}",
-        mime="application/jsonl",
-        key=f"file_{version.id}",
-        on_click="ignore",
-    )
-
-
-def _rows(version: DatasetVersion) -> str:
-    golden = f"{version.golden_rows:,} golden ({version.verified_golden_rows:,} verified)"
-    return f"{version.train_rows:,} training, {golden}"
-
-
-def _changes(version: DatasetVersion) -> str:
-    diff = version.stats.get("diff", {})
-    if version.parent_id is None:
-        return "First version"
-    return ", ".join(f"{diff.get(name, 0):,} {name}" for name in ("added", "removed", "changed"))
-
-
-def _note(version: DatasetVersion) -> str:
-    return f" · {plain(version.note)}" if version.note else ""
 
 
 def _line(row: Any) -> dict[str, Any]:

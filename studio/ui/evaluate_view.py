@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from storage.tables import Dataset, DatasetVersion, Evaluation, Model, Project
+from studio.evaluate.ceiling import NAME, WHOLE, Ceiling
 from studio.evaluate.statistics import Estimate
 from studio.evaluate.verdict import find_comparison, verdict, verdicts
 from studio.ui.components import job_panel
@@ -69,12 +70,17 @@ def results(evaluation: Evaluation) -> None:
     """The verdict in words, the table and the charts."""
     summary = evaluation.summary
     models: dict[str, dict[str, Any]] = summary["models"]
+    ceilings = current_studio().evaluations.ceilings(evaluation.id)
+    whole = next((each for each in ceilings if each.metric == WHOLE), None)
     _verdicts(evaluation)
-    st.dataframe(pd.DataFrame([_line(facts) for facts in models.values()]), hide_index=True, key="evaluation_table")
+    lines = [_line(facts) for facts in models.values()] + ([_people_line(whole)] if whole else [])
+    st.dataframe(pd.DataFrame(lines), hide_index=True, key="evaluation_table")
+    for each in ceilings:
+        st.caption(plain(each.sentence))
     st.caption(_small_print(evaluation))
     left, right = st.columns(2)
     with left, st.container(border=True):
-        _quality(models)
+        _quality(models, whole)
     with right, st.container(border=True):
         st.markdown("**Cost, latency and quality**")
         trade_off([_point(facts) for facts in models.values()], key="trade_off")
@@ -114,14 +120,15 @@ def pair_sentence(summary: dict[str, Any], first: str, second: str) -> str | Non
     return verdict(found, {key: facts["name"] for key, facts in summary["models"].items()}) if found else None
 
 
-def _quality(models: dict[str, dict[str, Any]]) -> None:
+def _quality(models: dict[str, dict[str, Any]], whole: Ceiling | None) -> None:
     metric = next((name for name in METRICS if all(name in facts for facts in models.values())), None)
     if metric is None:
         st.caption("No metric applies to these answers.")
         return
     st.markdown(f"**{METRICS[metric]}**")
     bars = [Bar(name=facts["name"], **facts[metric]) for facts in models.values()]
-    interval_bars(bars, key="quality", axis=f"{METRICS[metric]} (%)")
+    ceiling = _bar(whole.estimate) if whole and metric == WHOLE else None
+    interval_bars(bars, key="quality", axis=f"{METRICS[metric]} (%)", ceiling=ceiling)
 
 
 def _line(facts: dict[str, Any]) -> dict[str, Any]:
@@ -137,6 +144,17 @@ def _line(facts: dict[str, Any]) -> dict[str, Any]:
         "Cost per 1,000": _cost(facts),
         "Failed calls": facts["errors"],
     }
+
+
+def _bar(agreed: Estimate) -> Bar:
+    return Bar(f"{NAME} agree", agreed.mean, agreed.low, agreed.high, agreed.n)
+
+
+def _people_line(whole: Ceiling) -> dict[str, Any]:
+    """The human ceiling as a line of the table; people were not timed on these examples."""
+    found = whole.estimate
+    shown = {"Model": f"{NAME} agree", "Kind": "people", "n": found.n, METRICS[WHOLE]: _interval(found.to_dict())}
+    return {**shown, "Median latency": "–", "95th percentile": "–", "Cost per 1,000": "–"}
 
 
 def _interval(found: dict[str, Any] | None) -> str:

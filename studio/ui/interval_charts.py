@@ -23,8 +23,8 @@ class Bar:
     n: int
 
 
-def interval_bars(bars: Sequence[Bar], *, key: str, axis: str, height: int = 260) -> None:
-    """Bars in percent with whiskers; the names say n."""
+def interval_bars(bars: Sequence[Bar], *, key: str, axis: str, height: int = 260, ceiling: Bar | None = None) -> None:
+    """Bars in percent with whiskers; the names say n. A ceiling is a line across with its interval as a band."""
     names = [f"{bar.name}\nn={bar.n:,}" for bar in bars]
     whiskers = [
         [{"coord": [place, 100 * bar.low]}, {"coord": [place, 100 * bar.high]}] for place, bar in enumerate(bars)
@@ -46,8 +46,10 @@ def interval_bars(bars: Sequence[Bar], *, key: str, axis: str, height: int = 260
             "data": whiskers,
         },
     }
-    option = {**_base(), "xAxis": _names_axis(names), "yAxis": _percent_axis(axis), "series": [series]}
-    told = "; ".join(f"{bar.name} {bar.mean:.0%} ({bar.low:.0%} to {bar.high:.0%}, n={bar.n})" for bar in bars)
+    every = [series, *([_line_across(ceiling)] if ceiling else [])]
+    option = {**_base(), "xAxis": _names_axis(names), "yAxis": _percent_axis(axis), "series": every}
+    alone = [*bars, *([ceiling] if ceiling else [])]
+    told = "; ".join(f"{bar.name} {bar.mean:.0%} ({bar.low:.0%} to {bar.high:.0%}, n={bar.n})" for bar in alone)
     st.echarts_chart(option, key=key, height=height, alt=f"{axis}: {told}")
 
 
@@ -94,6 +96,22 @@ def trade_off(points: Sequence[tuple[str, float, float, float]], *, key: str, he
     x_axis["max"] = float(f"{room:.2g}")
     option = {**_base("item", bottom=26), "xAxis": x_axis, "yAxis": _percent_axis("Exact match (%)"), "series": series}
     st.echarts_chart(option, key=key, height=height, alt="Exact match over cost, one dot per model")
+
+
+def _line_across(bar: Bar) -> dict[str, Any]:
+    """A dashed line at a value, a pale band for its interval; no bar of its own."""
+    label = {"formatter": f"{bar.name} {bar.mean:.0%}, n={bar.n:,}", "position": "insideEndTop", "color": WHISKER}
+    line = {"yAxis": round(100 * bar.mean, 1), "label": label}
+    style = {"type": "dashed", "width": 2, "color": WHISKER}
+    band = [{"yAxis": round(100 * bar.low, 1)}, {"yAxis": round(100 * bar.high, 1)}]
+    return {
+        "type": "line",
+        "name": bar.name,
+        "data": [],
+        "silent": True,
+        "markLine": {"symbol": "none", "silent": True, "lineStyle": style, "data": [line]},
+        "markArea": {"silent": True, "itemStyle": {"color": WHISKER, "opacity": 0.12}, "data": [band]},
+    }
 
 
 def color(place: int) -> str:

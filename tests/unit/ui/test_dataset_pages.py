@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from storage.tables import Dataset, Deployment, Evaluation, EvaluationOutput, LogEntry, Model, Project, Revision
+from storage.tables import (
+    Dataset,
+    Deployment,
+    Evaluation,
+    EvaluationOutput,
+    HumanCeiling,
+    LabelTask,
+    LogEntry,
+    Model,
+    Project,
+    Revision,
+)
 from storage.types import now
 from studio.access.actor import Actor, Role
 from studio.bootstrap import Studio
 from studio.evaluate.scorers import DEFAULT, scorer, scores
 from studio.evaluate.summary import summarise
+from studio.ui.curate_example import decision_line
+from studio.ui.formats import plain
 from tests.unit.ui.conftest import Browser, texts
 
 OPERATOR = Actor.operator()
@@ -186,3 +200,48 @@ def test_improve_shows_each_models_feedback_and_starts_the_next_turn(
 def test_without_new_feedback_the_next_turn_cannot_start(dataset: Dataset, browser_of: Open) -> None:
     app = browser_of(Role.EDITOR).open("improve")
     assert not app.exception and button(app, "Start next turn").disabled  # type: ignore[attr-defined]
+
+
+def test_evaluate_shows_how_often_people_agree_beside_the_models(
+    studio: Studio, evaluation: Evaluation, dataset: Dataset, browser_of: Open
+) -> None:
+    with studio.database.write() as session:
+        task = LabelTask(dataset_id=dataset.id, name="Golden set", template="verdict")
+        session.add(task)
+        session.flush()
+        session.add(HumanCeiling(dataset_id=dataset.id, task_id=task.id, question="output", percent=92.0, n=60))
+    app = browser_of(Role.EDITOR).open("evaluate", id=evaluation.id)
+    assert not app.exception
+    table = app.dataframe[0].value.set_index("Model")
+    assert table.loc["Two people agree", "Exact match"] == "92.0% (82% to 96%)"
+    assert "Human ceiling: two people gave equal answers for 92 %" in texts(app).replace("\\", "")
+
+
+def test_versions_say_who_decided_and_what_preferences_they_hold(
+    studio: Studio, project: Project, calls: list[LogEntry], browser_of: Open
+) -> None:
+    dataset = studio.datasets.create(OPERATOR, project.id, "tickets", golden_percent=0)
+    studio.datasets.add_entries(OPERATOR, dataset.id, calls)
+    first, second = studio.datasets.examples(dataset.id, split="train")[:2]
+    studio.datasets.set_output(OPERATOR, first.id, "corrected")
+    studio.datasets.set_output(OPERATOR, second.id, second.output)
+    studio.datasets.freeze_now(OPERATOR, dataset.id)
+    app = browser_of(Role.VIEWER).open("curate")
+    app.session_state["curate_tab"] = "Versions"
+    app.run()
+    assert not app.exception
+    said = texts(app).replace("\\", "")
+    assert "1 preference pair to train on · 2 wanted and 1 unwanted answers (KTO)" in said
+    assert f"decided by {OPERATOR.username} (2)" in said
+
+
+def test_an_example_tells_how_it_was_decided(studio: Studio, dataset: Dataset) -> None:
+    example = studio.datasets.examples(dataset.id)[0]
+    studio.datasets.set_output(OPERATOR, example.id, HOSTILE)
+    (decision,) = studio.datasets.history(example.id)
+    assert decision_line(decision).startswith(f"Corrected by {OPERATOR.username} (by hand) · ")
+    assert decision_line(decision).endswith("**stands**")
+    hostile = replace(decision, decided_by="<b>*x*</b>", where="![x](http://evil.example)", stands=False)
+    assert plain("<b>*x*</b>") in decision_line(hostile) and plain("![x](http://evil.example)") in decision_line(
+        hostile
+    )
