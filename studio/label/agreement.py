@@ -8,17 +8,21 @@ from typing import Any
 
 from storage.tables import Annotation
 from studio.label.backend import Question
-from studio.label.measures import Measured, Row, cohen_kappa, krippendorff_alpha, percent_agreement
+from studio.label.measures import Measured, Row, cohen_kappa, krippendorff_alpha, mean_tau, percent_agreement
 from studio.label.resolve import same_answer
-from studio.label.templates import scales_of
+from studio.label.templates import Scale, scales_of
+from studio.label.templates.spans import spans_in
+
+NAMES = {"masi": "sets of labels, MASI", "spans": "spans, 1 - F1 of characters"}
 
 
 @dataclass(frozen=True)
 class Agreement:
     """Agreement on one question over the `n` items with at least two answers.
 
-    `kappa` is Cohen's kappa for two people and labels, else Krippendorff's alpha; `measure` says which. It is None
-    where everybody always gave the same answer: chance cannot be told from agreement then.
+    `kappa` is the coefficient that `measure` names: Cohen's kappa for two people and single labels, Kendall's tau-b for
+    rankings, else Krippendorff's alpha. It is None where everybody always gave the same answer: chance cannot be told
+    from agreement then.
     """
 
     question: str
@@ -46,7 +50,7 @@ def agreement_of(annotations: Sequence[Annotation], questions: Sequence[Question
     return [each for each in found if each]
 
 
-def _on_question(annotations: Sequence[Annotation], people: list[str], name: str, scale: str) -> Agreement | None:
+def _on_question(annotations: Sequence[Annotation], people: list[str], name: str, scale: Scale) -> Agreement | None:
     rows = _table(annotations, people, name, scale)
     n = sum(sum(value is not None for value in row) > 1 for row in rows)
     percent = percent_agreement(rows)
@@ -56,14 +60,15 @@ def _on_question(annotations: Sequence[Annotation], people: list[str], name: str
     return Agreement(name, percent, measured.value, measured.low, measured.high, n, measure)
 
 
-def _coefficient(rows: Sequence[Row], people: int, scale: str) -> tuple[str, Measured]:
+def _coefficient(rows: Sequence[Row], people: int, scale: Scale) -> tuple[str, Measured]:
+    if scale == "ranking":
+        return "Kendall's τ_b", mean_tau(rows)
     if scale == "nominal" and people == 2:
         return "Cohen's κ", cohen_kappa(rows)
-    kind: Any = scale
-    return f"Krippendorff's α ({scale})", krippendorff_alpha(rows, kind)
+    return f"Krippendorff's α ({NAMES.get(scale, scale)})", krippendorff_alpha(rows, scale)
 
 
-def _table(annotations: Sequence[Annotation], people: list[str], name: str, scale: str) -> list[Row]:
+def _table(annotations: Sequence[Annotation], people: list[str], name: str, scale: Scale) -> list[Row]:
     column = {person: at for at, person in enumerate(people)}
     rows: dict[str, list[Hashable | None]] = {}
     for each in annotations:
@@ -72,7 +77,15 @@ def _table(annotations: Sequence[Annotation], people: list[str], name: str, scal
     return list(rows.values())
 
 
-def _comparable(value: Any, scale: str) -> Hashable | None:
+def _comparable(value: Any, scale: Scale) -> Hashable | None:
+    """The answer as what can be compared; None where it was left unanswered."""
+    if scale == "spans":  # nothing marked is an answer too
+        return spans_in(value)
     if value is None:
         return None
+    if scale == "masi":
+        return frozenset(value)
+    if scale == "ranking":
+        places = {rank: at for at, rank in enumerate(sorted({int(each["rank"]) for each in value}))}
+        return tuple(sorted((str(each["value"]), places[int(each["rank"])]) for each in value))
     return same_answer(str(value)) if scale == "nominal" else float(value)

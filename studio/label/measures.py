@@ -3,21 +3,28 @@
 Cohen, J. (1960). A coefficient of agreement for nominal scales. Educational and Psychological Measurement 20, 37-46.
 Krippendorff, K. (2011). Computing Krippendorff's alpha-reliability. University of Pennsylvania.
 Hayes, A. F., Krippendorff, K. (2007). Answering the call for a standard reliability measure for coding data.
+
+Distances between sets, spans and rankings, with their papers, are in `distances`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Scale = Literal["nominal", "ordinal", "interval"]
+from studio.label.distances import masi, span_distance, tau_b
+from studio.label.templates.base import Scale
+
 Row = Sequence[Hashable | None]
 Floats = NDArray[np.float64]
 REPLICATES = 1000
+MOST_VALUES = 500
+"""Different answers that are compared each with each; with more, a sample of the items measures."""
 
 
 @dataclass(frozen=True)
@@ -57,21 +64,71 @@ def cohen_kappa(rows: Sequence[Row], replicates: int = REPLICATES, seed: int = 0
 def krippendorff_alpha(rows: Sequence[Row], scale: Scale, replicates: int = REPLICATES, seed: int = 0) -> Measured:
     """Krippendorff's alpha: 1 - D_o / D_e; any number of people, answers may be missing.
 
-    The interval resamples items.
+    Sets of labels differ by MASI, spans by 1 - F1 over marked characters. The interval resamples items.
     """
     units = [answers for answers in map(_answered, rows) if len(answers) > 1]
+    if scale in DISTANCES:
+        units = _few_values(units, seed)
     if not units:
         return Measured(None, None, None)
     values = sorted(_index(value for unit in units for value in unit), key=_order)
     counts = _counts(units, values)
-    numbers = np.array([float(value) if scale == "interval" else 0.0 for value in values])  # type: ignore[arg-type]
+    return _measured(_alpha(counts, values, scale), len(units), replicates, seed)
 
-    def alpha(weights: Floats) -> Floats:
-        if scale == "nominal":
-            return _nominal_alpha(counts, weights)
-        return np.array([_distance_alpha(counts, weight, scale, numbers) for weight in weights])
 
-    return _measured(alpha, len(units), replicates, seed)
+def mean_tau(rows: Sequence[Row], replicates: int = REPLICATES, seed: int = 0) -> Measured:
+    """Kendall's tau-b of two people's rankings of an item, averaged over pairs of people, then over items."""
+    found = [_pairs_tau(answers) for answers in map(_answered, rows)]
+    known = np.array([tau for tau in found if tau is not None])
+
+    def mean(weights: Floats) -> Floats:
+        return np.asarray(weights @ known / weights.sum(axis=1))
+
+    return _measured(mean, len(known), replicates, seed) if len(known) else Measured(None, None, None)
+
+
+def _pairs_tau(rankings: Sequence[Any]) -> float | None:
+    taus = [tau for one, other in combinations(rankings, 2) if (tau := tau_b(one, other)) is not None]
+    return sum(taus) / len(taus) if taus else None
+
+
+DISTANCES: dict[str, Callable[[Any, Any], float]] = {"masi": masi, "spans": span_distance}
+
+
+def _few_values(units: list[list[Hashable]], seed: int) -> list[list[Hashable]]:
+    """As many of the units, by chance, as have no more than MOST_VALUES different answers."""
+    if len(_index(value for unit in units for value in unit)) <= MOST_VALUES:
+        return units
+    kept: list[list[Hashable]] = []
+    seen: set[Hashable] = set()
+    for at in np.random.default_rng(seed).permutation(len(units)):
+        seen |= set(units[at])
+        if len(seen) > MOST_VALUES:
+            break
+        kept.append(units[at])
+    return kept
+
+
+def _alpha(counts: Floats, values: Sequence[Any], scale: Scale) -> Callable[[Floats], Floats]:
+    """Alpha per row of weights, which say how often each unit is in the sample."""
+    if scale == "nominal":
+        return lambda weights: _nominal_alpha(counts, weights)
+    if scale == "ordinal":
+        return lambda weights: np.array(
+            [_distance_alpha(counts, weight[None], _by_rank(weight @ counts))[0] for weight in weights]
+        )
+    distance = _distances(values, scale)
+    return lambda weights: _distance_alpha(counts, weights, distance)
+
+
+def _distances(values: Sequence[Any], scale: Scale) -> Floats:
+    if scale == "interval":
+        numbers = np.array([float(value) for value in values])
+        return np.asarray((numbers[:, None] - numbers[None, :]) ** 2)
+    found = np.zeros((len(values), len(values)))
+    for (i, one), (j, other) in combinations(enumerate(values), 2):
+        found[i, j] = found[j, i] = DISTANCES[scale](one, other)
+    return found
 
 
 def _counts(units: Sequence[Sequence[Hashable]], values: Sequence[Hashable]) -> Floats:
@@ -93,19 +150,17 @@ def _nominal_alpha(counts: Floats, weights: Floats) -> Floats:
     return 1 - _ratio(weights @ different, expected)
 
 
-def _distance_alpha(counts: Floats, weight: Floats, scale: Scale, numbers: Floats) -> float:
-    """Alpha of one sample where values lie near or far from each other."""
-    totals = weight @ counts
-    distance = _squared_distances(totals, scale, numbers)
-    per_unit = ((counts @ distance) * counts).sum(axis=1) / (counts.sum(axis=1) - 1)
-    expected = (totals @ distance @ totals) / (totals.sum() - 1)
-    return float(1 - (weight @ per_unit) / expected) if expected > 1e-12 else float("nan")
+def _distance_alpha(counts: Floats, weights: Floats, distance: Floats) -> Floats:
+    """Alpha per row of `weights` where values lie near or far from each other."""
+    totals = weights @ counts
+    observed = weights @ (((counts @ distance) * counts).sum(axis=1) / (counts.sum(axis=1) - 1))
+    expected = ((totals @ distance) * totals).sum(axis=1) / (totals.sum(axis=1) - 1)
+    return 1 - _ratio(observed, expected)
 
 
-def _squared_distances(totals: Floats, scale: Scale, numbers: Floats) -> Floats:
-    if scale == "interval":
-        return np.asarray((numbers[:, None] - numbers[None, :]) ** 2)
-    ranks = np.cumsum(totals) - totals / 2  # ordinal: the values between two, half of each end
+def _by_rank(totals: Floats) -> Floats:
+    """Squared ordinal distances: the values between two, half of each end."""
+    ranks = np.cumsum(totals) - totals / 2
     return np.asarray((ranks[:, None] - ranks[None, :]) ** 2)
 
 
@@ -140,4 +195,6 @@ def _index(values: Any) -> dict[Hashable, int]:
 
 
 def _order(value: Hashable) -> tuple[int, Any]:
-    return (0, value) if isinstance(value, int | float) else (1, str(value))
+    if isinstance(value, int | float):
+        return 0, value
+    return 1, str(sorted(value, key=str) if isinstance(value, frozenset) else value)

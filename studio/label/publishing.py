@@ -128,7 +128,7 @@ def questions_of(task: LabelTask) -> tuple[Question, ...]:
 
 def _question(facts: dict[str, Any]) -> Question:
     """A question of its facts; tasks of older releases have none about ratings."""
-    lists = {name: tuple(facts[name]) for name in ("options", "ratings") if name in facts}
+    lists: dict[str, Any] = {name: tuple(facts[name]) for name in ("options", "ratings") if name in facts}
     return Question(**{**facts, "kind": QuestionKind(facts["kind"]), **lists})
 
 

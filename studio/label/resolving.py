@@ -70,6 +70,8 @@ def apply_answers(session: Session, task: LabelTask) -> Applied:
         answered.setdefault(each.item_id, []).append(each)
     done, pairs = Applied(), list[PreferencePair]()
     for item, example in list(items.with_examples(task.id)):
+        if item.gold:  # its answer is known: it measures people
+            continue
         given, resolution = answered.get(item.id, []), resolutions.get(item.id)
         if not given or (task.state != "closed" and len(given) < task.answers_per_item):
             done.waiting += not _is_reviewed(resolution)
