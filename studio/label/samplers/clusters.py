@@ -6,8 +6,10 @@ Arthur, D., Vassilvitskii, S. (2007). k-means++: the advantages of careful seedi
 from __future__ import annotations
 
 import re
+import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,70 +21,83 @@ from studio.label.samplers.pool import Chosen, Pool
 Floats = NDArray[np.float32]
 Whole = NDArray[np.int64]
 WORD = re.compile(r"\w{3,}")
-WORDS = 512
-"""Words compared: those in most prompts, but not in more than half of them."""
-MOST_GROUPS = 200
+WIDTH = 512
+"""Columns that words are hashed into."""
+MOST_GROUPS = 100
+LEARNED_FROM = 4000
+"""Prompts that the groups are found in; all others join the nearest group."""
 ROUNDS = 12
-FEWEST = 2
-SHOWN_WORDS = 3
+SHOWN_WORDS, SHOWN_OF = 3, 30
 
 
 def representatives(pool: Pool) -> list[Chosen]:
     """The most typical of each group first, then the second of each, and so on; large groups come first."""
     ids = sorted(each.id for each in pool.candidates)
     texts = SampleRepository(pool.session).prompts(pool.dataset_id, set(ids))
-    table, words = tf_idf([texts.get(key, "") for key in ids])
-    if len(ids) < FEWEST or not len(words):
+    counts = [Counter(WORD.findall(texts.get(key, "").lower())) for key in ids]
+    weights = word_weights(counts)
+    if len(ids) < 2 or not weights:
         raise InvalidInput("The prompts are too few or too alike to be grouped. Choose random examples instead.")
-    groups = min(pool.size, MOST_GROUPS, len(ids))
-    centres, member = k_means(table, groups, pool.seed)
-    chosen = _typical(table, centres, member)[: pool.size]
-    reasons = {group: _reason(centres[group], words, size) for _row, group, size in chosen}
-    return [Chosen(ids[row], reasons[group]) for row, group, _size in chosen]
+    table = tf_idf(counts, weights)
+    groups = _typical(table, *k_means(table, min(pool.size, MOST_GROUPS, len(ids)), pool.seed))
+    reasons = [_reason([counts[row] for row in rows[:SHOWN_OF]], weights, len(rows)) for rows in groups]
+    most = max(map(len, groups))
+    return [
+        Chosen(ids[rows[place]], reason)
+        for place in range(min(most, pool.size))
+        for rows, reason in zip(groups, reasons, strict=True)
+        if place < len(rows)
+    ]
 
 
-def tf_idf(texts: Sequence[str]) -> tuple[Floats, list[str]]:
-    """A unit row per text over the words that many, but not most, of them hold."""
-    counts = [Counter(WORD.findall(text.lower())) for text in texts]
+def word_weights(counts: Sequence[Mapping[str, int]]) -> dict[str, float]:
+    """Inverse document frequency of the words that several texts hold, but not most of them."""
     spread = Counter(word for each in counts for word in each)
-    useful = [word for word, n in spread.items() if 1 < n <= max(len(texts) / 2, 2) and not word.isdigit()]
-    words = sorted(useful, key=lambda word: (-spread[word], word))[:WORDS]
-    column = {word: at for at, word in enumerate(words)}
-    table = np.zeros((len(texts), len(words)), dtype=np.float32)
+    most = max(len(counts) / 2, 2)
+    return {word: log(len(counts) / n) + 1 for word, n in spread.items() if 1 < n <= most and not word.isdigit()}
+
+
+def tf_idf(counts: Sequence[Mapping[str, int]], weights: Mapping[str, float]) -> Floats:
+    """A unit row per text."""
+    column = {word: zlib.crc32(word.encode("utf-8", "replace")) % WIDTH for word in weights}
+    table = np.zeros((len(counts), WIDTH), dtype=np.float32)
     for row, each in enumerate(counts):
         for word, n in each.items():
             if word in column:
-                table[row, column[word]] = 1 + np.log(n)
-    table *= np.log(len(texts) / np.array([spread[word] for word in words] or [1], dtype=np.float32))[: len(words)]
+                table[row, column[word]] += (1 + log(n)) * weights[word]
     length = np.linalg.norm(table, axis=1, keepdims=True)
-    return np.asarray(table / np.where(length > 0, length, 1), dtype=np.float32), words
+    return np.asarray(table / np.where(length > 0, length, 1), dtype=np.float32)
 
 
 def k_means(table: Floats, groups: int, seed: int) -> tuple[Floats, Whole]:
     """Centres, and each row's group; Euclidean on unit rows, so near means using the same words."""
-    centres = _seeds(table, groups, np.random.default_rng(seed))
-    member = _nearest(table, centres)
+    chance = np.random.default_rng(seed)
+    sample = table
+    if len(table) > LEARNED_FROM:
+        sample = table[np.sort(chance.choice(len(table), LEARNED_FROM, replace=False))]
+    centres = _seeds(sample, groups, chance)
+    member = _nearest(sample, centres)
     for _round in range(ROUNDS):
-        centres = _centres(table, member, centres)
-        before, member = member, _nearest(table, centres)
+        centres = _centres(sample, member, centres)
+        before, member = member, _nearest(sample, centres)
         if np.array_equal(before, member):
             break
-    return centres, member
+    return centres, _nearest(table, centres)
 
 
 def _seeds(table: Floats, groups: int, chance: np.random.Generator) -> Floats:
     """k-means++: each next seed by chance in proportion to its squared distance from those there are."""
+    lengths = (table * table).sum(axis=1).astype(np.float64)
     rows = [int(chance.integers(len(table)))]
-    far = _squared(table, table[rows[0]])
-    while len(rows) < groups and far.sum() > 0:
+    far = _squared(table, lengths, rows[0])
+    while len(rows) < groups and far.sum() > 1e-6:
         rows.append(int(chance.choice(len(table), p=far / far.sum())))
-        far = np.minimum(far, _squared(table, table[rows[-1]]))
+        far = np.minimum(far, _squared(table, lengths, rows[-1]))
     return table[rows].copy()
 
 
-def _squared(table: Floats, point: Floats) -> NDArray[np.float64]:
-    lengths = (table * table).sum(axis=1) + float(point @ point)
-    return np.asarray(np.maximum(lengths - 2 * (table @ point), 0), dtype=np.float64)
+def _squared(table: Floats, lengths: NDArray[np.float64], row: int) -> NDArray[np.float64]:
+    return np.asarray(np.maximum(lengths + lengths[row] - 2 * (table @ table[row]), 0), dtype=np.float64)
 
 
 def _nearest(table: Floats, centres: Floats) -> Whole:
@@ -90,6 +105,7 @@ def _nearest(table: Floats, centres: Floats) -> Whole:
 
 
 def _centres(table: Floats, member: Whole, before: Floats) -> Floats:
+    """The mean of each group; an empty group stays where it was."""
     order = np.argsort(member, kind="stable")
     present, starts = np.unique(member[order], return_index=True)
     centres = before.copy()
@@ -98,19 +114,20 @@ def _centres(table: Floats, member: Whole, before: Floats) -> Floats:
     return centres
 
 
-def _typical(table: Floats, centres: Floats, member: Whole) -> list[tuple[int, int, int]]:
-    """(row, group, size of the group): every group's nearest to the centre, then every group's second, ..."""
-    sizes = Counter(member.tolist())
+def _typical(table: Floats, centres: Floats, member: Whole) -> list[list[int]]:
+    """Every group's rows, nearest to its centre first; large groups first."""
     away = ((table - centres[member]) ** 2).sum(axis=1)
-    ranked: list[tuple[int, int, int, int]] = []
-    for group, size in sizes.items():
-        rows = np.flatnonzero(member == group)
-        for place, row in enumerate(rows[np.argsort(away[rows], kind="stable")]):
-            ranked.append((place, -size, int(row), group))
-    return [(row, group, -size) for _place, size, row, group in sorted(ranked)]
+    order = np.lexsort((away, member))
+    _present, starts = np.unique(member[order], return_index=True)
+    groups = [part.tolist() for part in np.split(order, starts[1:])]
+    return sorted(groups, key=lambda rows: (-len(rows), rows[0]))
 
 
-def _reason(centre: Floats, words: Sequence[str], size: int) -> str:
-    top = [words[at] for at in np.argsort(-centre)[:SHOWN_WORDS] if centre[at] > 0]
+def _reason(nearest: Sequence[Mapping[str, int]], weights: Mapping[str, float], size: int) -> str:
+    """How many are alike, and the words that the most typical ones share."""
+    worth: dict[str, float] = {}
+    for word in (word for each in nearest for word in each):
+        worth[word] = worth.get(word, 0.0) + weights.get(word, 0.0)
+    words = [word for word, value in sorted(worth.items(), key=lambda pair: (-pair[1], pair[0])) if value][:SHOWN_WORDS]
     alike = f"typical of {size:,} similar prompts" if size > 1 else "unlike the others"
-    return f"{alike}: {', '.join(top)}" if top else alike
+    return f"{alike}: {', '.join(words)}" if words else alike

@@ -23,7 +23,7 @@ from storage.tables import (
     Project,
 )
 from studio.errors import InvalidInput
-from studio.label.samplers.clusters import k_means, tf_idf
+from studio.label.samplers.clusters import k_means, tf_idf, word_weights
 from studio.label.samplers.models import entropy
 from studio.label.samplers.pool import Chosen
 from studio.label.sampling import SAMPLES, choose
@@ -187,9 +187,10 @@ def test_representatives_hold_every_topic_before_any_twice(shelf: Shelf) -> None
 
 def test_similar_texts_fall_into_one_group() -> None:
     texts = [f"{topic} number {at % 5}" for at, topic in enumerate(TOPICS * 20)]
-    table, words = tf_idf(texts)
-    _centres, member = k_means(table, 3, seed=0)
-    assert "number" not in words, "in every text, so it tells nothing"
+    counts = [Counter(text.split()) for text in texts]
+    weights = word_weights(counts)
+    _centres, member = k_means(tf_idf(counts, weights), 3, seed=0)
+    assert "number" not in weights, "in every text, so it tells nothing"
     groups = {tuple(sorted({at % 3 for at in range(60) if member[at] == group})) for group in set(member.tolist())}
     assert groups == {(0,), (1,), (2,)}
 
