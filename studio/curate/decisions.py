@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from storage.repositories.decisions import DecisionRepository
 from storage.tables import Example, Resolution
-from studio.curate.outputs import same_answer
+from studio.curate.outputs import canonical, same_answer
 
 BY_HAND = "by_hand"
 """Rule of a resolution that a person made on the Curate page, outside of any task or session."""
@@ -52,14 +52,14 @@ class Decisions:
 
     def of(self, examples: Sequence[Example]) -> dict[str, Decided]:
         """What was decided about each of these examples, by example; those nobody looked at are missing."""
-        ids = [row.resolution_id for row in examples if row.resolution_id and row.verified]
+        ids = [row.resolution_id for row in examples if row.resolution_id]
         resolutions = self.repository.by_ids(ids)
         names = self.names_of(list(resolutions.values()))
         rated = self._ratings(examples) if self.scales else {}
         found = {}
         for row in examples:
             resolution = resolutions.get(row.resolution_id or "")
-            if resolution:
+            if resolution and _stands(resolution, row):
                 found[row.id] = Decided(names[resolution.id], resolution.rule, rated.get(row.id))
             elif row.id in rated:
                 found[row.id] = Decided(rated=rated[row.id])
@@ -99,7 +99,7 @@ def history_of(session: Session, example: Example) -> list[PastDecision]:
             decided_by=names[resolution.id],
             where=title or task or "",
             at=resolution.created_at,
-            stands=resolution.id == example.resolution_id and example.verified,
+            stands=resolution.id == example.resolution_id and _stands(resolution, example),
         )
         for resolution, task, title in reversed(rows)
     ]
@@ -121,6 +121,11 @@ def _scales(questions: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, t
     return found
 
 
+def _stands(resolution: Resolution, example: Example) -> bool:
+    """Whether the example's output is still the one that was decided."""
+    return resolution.output is not None and same_answer(resolution.output) == same_answer(example.output)
+
+
 def _agreeing(resolution: Resolution, answers: Sequence[tuple[str, dict[str, Any]]]) -> str:
     return joined(who for who, given in answers if _agrees(resolution, given))
 
@@ -130,6 +135,8 @@ def _agrees(resolution: Resolution, given: dict[str, Any]) -> bool:
     if resolution.output is None:
         return False
     meant = same_answer(resolution.output)
-    if any(isinstance(value, str) and same_answer(value) == meant for value in given.values()):
+    texts = [value for value in given.values() if isinstance(value, str | list)]
+    said = (value if isinstance(value, str) else canonical(value) for value in texts)
+    if any(same_answer(value) == meant for value in said):
         return True
     return resolution.verdict == "confirmed" and "output" not in given and given.get("verdict") == "correct"

@@ -43,7 +43,7 @@ def kto_rows(rows: Iterable[Row]) -> Iterator[Judged]:
 
 def judgements(row: Row) -> list[tuple[str, bool, str]]:
     """(answer, whether it is wanted, source) for one row; most rows have none."""
-    if row.is_corrected:
+    if row.correction:
         return [(row.original_output, False, "correction"), (row.output, True, "correction")]
     if not row.output.strip():
         return []

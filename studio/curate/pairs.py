@@ -95,7 +95,7 @@ def read_pairs(artifacts: Artifacts, digest: str, split: str = "train") -> Itera
 
 def _from_corrections(artifacts: Artifacts, digest: str, split: str) -> Iterator[Pair]:
     for row in read_split(artifacts, digest, split):
-        if found := correction(row.output, row.original_output, row.output_source, row.decided_by):
+        if found := row.correction:
             yield Pair(row.example_id, row.messages, row.tools, **asdict(found), split=split)
 
 
@@ -111,7 +111,8 @@ def _pairs_of(path: Path, stated: Stated) -> Iterator[dict[str, Any]]:
 
 
 def _preferences(row: dict[str, Any], said: list[PreferencePair]) -> list[Preference]:
-    own = correction(row["output"], row["original_output"], row["output_source"], row["decided_by"])
+    facts = (row["output"], row["original_output"], row["output_source"])
+    own = correction(*facts, verified=row["verified"], decided_by=row["decided_by"])
     return settled([*map(stated_by, said), *([own] if own else [])])
 
 

@@ -11,8 +11,8 @@ from studio.curate.outputs import same_answer
 
 AUTHORITY = {"ranking": 0, "review": 1, "correction": 2}
 """Where sources contradict each other the higher one is right: the output that stands today outranks the rest."""
-CORRECTED = ("people", "correction")
-"""Sources of outputs that people gave."""
+PEOPLE, FEEDBACK = "people", "correction"
+"""Sources of outputs that people gave: teammates who decided, users who corrected an answer."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,12 @@ def stated_by(row: PreferencePair) -> Preference:
     return Preference(row.chosen, row.rejected, row.source, row.votes, row.against, row.decided_by)
 
 
-def correction(output: str, original: str, source: str, decided_by: str = "") -> Preference | None:
-    """People's answer over the model's, or None where people changed nothing or there is nothing to compare."""
-    if source not in CORRECTED or not output.strip() or not original.strip():
+def correction(output: str, original: str, source: str, *, verified: bool, decided_by: str = "") -> Preference | None:
+    """People's answer over the model's, or None where people changed nothing or there is nothing to compare.
+
+    An output that people merely preferred to some others corrects nothing: it was never held against the original.
+    """
+    if not (source == FEEDBACK or (source == PEOPLE and verified)) or not output.strip() or not original.strip():
         return None
     if output == original or same_answer(output) == same_answer(original):
         return None

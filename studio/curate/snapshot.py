@@ -18,7 +18,7 @@ from storage.artifacts import Artifacts
 from storage.tables import Example
 from studio.curate.decisions import Decided
 from studio.curate.outputs import assistant_message
-from studio.curate.preferences import correction
+from studio.curate.preferences import Preference, correction
 from studio.errors import NotFound
 
 T = TypeVar("T")
@@ -87,9 +87,10 @@ class Row:
         return cls(example_id=example.id, **own, decided_by=decided.by, decided_how=decided.how, rated=decided.rated)
 
     @property
-    def is_corrected(self) -> bool:
-        """Whether people gave another answer than the model had given."""
-        return correction(self.output, self.original_output, self.output_source) is not None
+    def correction(self) -> Preference | None:
+        """People's answer over the model's, where they gave another one."""
+        facts = (self.output, self.original_output, self.output_source)
+        return correction(*facts, verified=self.verified, decided_by=self.decided_by)
 
     @property
     def answer(self) -> dict[str, Any]:

@@ -123,15 +123,17 @@ def test_an_answer_given_by_hand_carries_the_name_of_whoever_gave_it(
     assert (row.decided_by, row.decided_how) == (operator.username, "by_hand")
 
 
-def test_a_decision_that_was_taken_back_is_nobodys(
-    example: Example, frozen: Callable[[str], Row], datasets: Datasets, operator: Actor, database: Database
+def test_a_decision_that_people_went_back_on_is_nobodys(
+    example: Example, frozen: Callable[[str], Row], asked: Asked, datasets: Datasets, database: Database
 ) -> None:
-    datasets.set_output(operator, example.id, "by hand")
+    item = asked(example, {"mia": {"output": "x"}, "noah": {"output": "y"}})
+    made = resolve(database, example, "x", item_id=item, verdict="corrected", rule="single")
     with database.write() as session:
-        stored = session.get(Example, example.id)
-        assert stored is not None
-        stored.verified = False
-    assert frozen(example.id).decided_by == ""
+        session.get_one(Resolution, made.id).output = None
+        session.get_one(Example, example.id).verified = False
+    row = frozen(example.id)
+    assert (row.decided_by, row.decided_how, row.verified) == ("", "", False)
+    assert [each.stands for each in datasets.history(example.id)] == [False]
 
 
 def test_ratings_of_the_answer_as_it_stands_are_averaged(

@@ -104,7 +104,7 @@ def test_more_pairs_than_a_row_group_are_all_there_in_order(
             prompt = [{"role": "user", "content": letters}]
             row = Example(
                 dataset_id=dataset.id, messages=prompt, output="x", original_output="y", output_source="people",
-                prompt_hash=letters,
+                prompt_hash=letters, verified=True,
             )  # fmt: skip
             session.add(row)
     digest = datasets.freeze_now(operator, dataset.id).digest

@@ -40,10 +40,14 @@ def test_different_answers_to_one_prompt_stay_different_pairs() -> None:
 
 
 def test_a_correction_prefers_what_people_wrote_and_counts_those_who_signed_it() -> None:
-    assert correction("right", "wrong", "people", "mia, noah") == Preference(
-        "right", "wrong", "correction", 2, 0, "mia, noah"
-    )
-    assert correction("right", "wrong", "correction") == Preference("right", "wrong", "correction", 1, 0, "")
-    assert correction("right", "wrong", "model") is None
-    assert correction("right", "", "people") is None
-    assert correction('{"a":1}', '{"a": 1}', "people") is None
+    signed = correction("right", "wrong", "people", verified=True, decided_by="mia, noah")
+    assert signed == Preference("right", "wrong", "correction", 2, 0, "mia, noah")
+    by_user = correction("right", "wrong", "correction", verified=False)
+    assert by_user == Preference("right", "wrong", "correction", 1, 0, "")
+
+
+def test_what_people_did_not_change_or_only_preferred_to_others_is_no_correction() -> None:
+    assert correction("right", "wrong", "model", verified=True) is None
+    assert correction("right", "", "people", verified=True) is None
+    assert correction('{"a":1}', '{"a": 1}', "people", verified=True) is None
+    assert correction("best of two", "never shown", "people", verified=False) is None
