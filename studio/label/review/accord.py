@@ -11,7 +11,7 @@ from storage.repositories.labels import AnnotationRepository, LabelItemRepositor
 from storage.tables import LabelTask, ReviewItem, ReviewVote
 from studio.label.measures import krippendorff_alpha, percent_agreement
 from studio.label.resolve import same_answer
-from studio.label.review.opinions import stands_by
+from studio.label.resolving import stands_by
 from studio.label.review.voting import output_of
 
 BEFORE, VOTES, DECISIONS = "answers before the session", "votes", "votes for the decided answer"

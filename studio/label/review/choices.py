@@ -9,7 +9,7 @@ from typing import Any
 
 from storage.tables import Annotation, Example, LabelItem, LabelTask, LogEntry
 from studio.label.resolve import same_answer
-from studio.label.review.opinions import stands_by
+from studio.label.resolving import stands_by
 
 MOST = 5
 """As many as there are keys to choose with."""

@@ -1,4 +1,4 @@
-"""What people said about an item, read for review: the answer they stand by, and how far they are apart."""
+"""What people said about an item, read for review: who says what, and how far they are apart."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from collections.abc import Sequence
 from typing import Any
 
 from storage.tables import Annotation, LabelItem, LabelTask
-from studio.label.resolve import Opinion, decide, same_answer
+from studio.label.items import asked_of
+from studio.label.resolve import same_answer
+from studio.label.resolving import stands_by
 from studio.label.templates import template
 
 RATED_APART = 2
 """Ratings this far apart are a disagreement."""
-
-
-def stands_by(task: LabelTask, item: LabelItem, annotation: Annotation) -> str | None:
-    """The output that the answer stands by: written, chosen, or ranked best alone."""
-    output = template(task.template).output(annotation.answers, item.shown_output)
-    return output if output is not None else _best(item, annotation.answers)
+RANKS = "ranks the answers"
+FIRST = ("verdict", "label")
+"""Questions whose answer says most."""
 
 
 def is_conflict(task: LabelTask, item: LabelItem, given: Sequence[Annotation]) -> bool:
     """Whether people disagree and no rule settles it."""
     if len(given) < 2:
         return False
-    opinions = [Opinion(each.annotator, stands_by(task, item, each)) for each in given]
-    if any(each.output is not None for each in opinions) or template(task.template).decides:
-        return decide(opinions, item.shown_output).verdict == "disputed"
-    return _apart([each.answers for each in given])
+    asked = template(task.template)
+    if not asked.decides:
+        return _apart([each.answers for each in given])
+    answers = [(each.annotator, each.answers) for each in given]
+    return asked.decision(answers, item.shown_output, asked_of(task, item)).verdict == "disputed"
 
 
 def split_of(task: LabelTask, item: LabelItem, given: Sequence[Annotation]) -> float:
@@ -42,37 +42,33 @@ def sentence(given: Sequence[Annotation]) -> str:
     said: dict[str, list[str]] = {}
     for each in given:
         said.setdefault(stance(each.answers), []).append(each.annotator)
-    if len(said) == 1:
-        [(what, names)] = said.items()
-        return f"{_names(names)} differ in what is right, though each {what}"
-    return ", ".join(f"{_names(names)} {what if len(names) == 1 else _plural(what)}" for what, names in said.items())
+    if len(said) > 1:
+        return ", ".join(
+            f"{_names(names)} {what if len(names) == 1 else _plural(what)}" for what, names in said.items()
+        )
+    [(what, names)] = said.items()
+    both = "prefer different answers" if what == RANKS else f"{_plural(what)}, and differ in what is right"
+    return f"{_names(names)} {both}"
 
 
 def stance(answers: dict[str, Any]) -> str:
     """An answer in a few words."""
-    for name, value in answers.items():
+    for name, value in sorted(answers.items(), key=lambda pair: pair[0] not in FIRST):
         if isinstance(value, bool) or value in (None, "", [], {}):
             continue
         if isinstance(value, int | float):
             return f"rates it {value:g}"
         if isinstance(value, str) and name != "output" and len(value) <= 60:
             return f"says {value}"
-        if isinstance(value, list) and all(isinstance(each, str) for each in value):
-            return f"says {', '.join(value)}"[:80]
         if isinstance(value, list):
-            return "ranks them otherwise" if _ranked(value) else f"marks {len(value)} spans"
+            return _listed(value)
     return "wrote an answer" if answers.get("output") else "gave no answer"
 
 
-def _best(item: LabelItem, answers: dict[str, Any]) -> str | None:
-    """The one candidate ranked best, where the item compares some."""
-    outputs = {str(each.get("name")): str(each.get("output") or "") for each in item.candidates}
-    for value in answers.values():
-        if outputs and isinstance(value, list) and _ranked(value):
-            top = min(each["rank"] for each in value)
-            best = [each["value"] for each in value if each["rank"] == top]
-            return outputs.get(str(best[0])) if len(best) == 1 else None
-    return None
+def _listed(value: list[Any]) -> str:
+    if all(isinstance(each, str) for each in value):
+        return f"says {', '.join(value)}"[:80]
+    return RANKS if _ranked(value) else f"marks {len(value)} spans"
 
 
 def _ranked(value: list[Any]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -30,6 +29,7 @@ from studio.label.review.service import Reviews
 Table = TypeVar("Table", bound=SQLModel)
 RITA, OLGA = Actor("rita", Role.EDITOR), Actor("olga", Role.EDITOR)
 MIA, NOAH, VERA = Actor("mia", Role.LABELER), Actor("noah", Role.LABELER), Actor("vera", Role.VIEWER)
+EVERYBODY = (RITA, OLGA, MIA, NOAH, VERA)
 FIX = '{"category": "returns"}'
 
 
@@ -101,6 +101,22 @@ class Board:
         return self.reviews.decide(RITA, item.id, item.revision + (item.state == "voting"), **word)
 
 
+def label_items(board: Board, count: int) -> None:
+    """More disputes between mia and noah, in one transaction."""
+    rows, items, answers = [], [], []
+    for number in range(100, 100 + count):
+        row = example(board.dataset, number)
+        item = LabelItem(task_id=board.task.id, example_id=row.id, shown_output=row.output)
+        said = {"mia": {"verdict": "correct", "output": row.output}, "noah": {"verdict": "wrong", "output": FIX}}
+        answers += [
+            Annotation(task_id=board.task.id, item_id=item.id, annotator=who, answers=given)
+            for who, given in said.items()
+        ]
+        rows, items = [*rows, row], [*items, item]
+    for each in (rows, items, answers):
+        board.add(*each)
+
+
 def call_of(board: Board, example: Example) -> LogEntry:
     """A captured call with the example's prompt."""
     made = LogEntry(project_id=board.project.id, messages=example.messages, reply={"content": "later"})
@@ -118,63 +134,44 @@ def example(dataset: Dataset, number: int, **facts: Any) -> Example:
     return made
 
 
-@pytest.fixture
-def people(database: Database) -> None:
-    with database.write() as session:
-        for actor in (RITA, OLGA, MIA, NOAH, VERA):
-            session.add(Person(username=actor.username, role=actor.role))
-
-
-@pytest.fixture
-def dataset(database: Database, project: Project) -> Dataset:
-    with database.write() as session:
-        made = Dataset(project_id=project.id, name="tickets")
-        session.add(made)
-    return made
-
-
-@pytest.fixture
-def task(database: Database, dataset: Dataset) -> LabelTask:
-    with database.write() as session:
-        made = LabelTask(dataset_id=dataset.id, name="Golden set", guidelines="Be exact.", state="open", spec={})
-        session.add(made)
-    return made
-
-
-@pytest.fixture
-def label(database: Database, dataset: Dataset, task: LabelTask) -> Callable[..., LabelItem]:
-    """Make an example that people labeled: name → (verdict, output)."""
-    numbers = iter(range(1000))
-
-    def make(disputed: bool = True, facts: dict[str, Any] | None = None, **said: tuple[str, str]) -> LabelItem:
-        with database.write() as session:
-            row = example(dataset, next(numbers), **(facts or {}))
-            session.add(row)
+def label(board: Board, number: int, disputed: bool = True, **said: tuple[str, str]) -> LabelItem:
+    """An example that people labeled, in the one task: name → (verdict, output)."""
+    row = example(board.dataset, number)
+    item = LabelItem(task_id=board.task.id, example_id=row.id, shown_output=row.output)
+    answers = [
+        Annotation(
+            task_id=board.task.id,
+            item_id=item.id,
+            annotator=who,
+            answers={"verdict": verdict, "output": output or row.output},
+        )
+        for who, (verdict, output) in said.items()
+    ]
+    with board.database.write() as session:
+        for step in ([row], [item], answers):
+            session.add_all(step)
             session.flush()
-            item = LabelItem(task_id=task.id, example_id=row.id, shown_output=row.output)
-            session.add(item)
-            session.flush()
-            for who, (verdict, output) in said.items():
-                answers = {"verdict": verdict, "output": output or row.output}
-                session.add(Annotation(task_id=task.id, item_id=item.id, annotator=who, answers=answers))
-            if disputed:
-                session.add(Resolution(task_id=task.id, item_id=item.id, example_id=row.id, verdict="disputed"))
-        return item
-
-    return make
+        if disputed:
+            session.add(Resolution(task_id=board.task.id, item_id=item.id, example_id=row.id, verdict="disputed"))
+    return item
 
 
-@pytest.fixture
-def board(
-    database: Database,
-    project: Project,
-    dataset: Dataset,
-    task: LabelTask,
-    label: Callable[..., LabelItem],
-    people: None,
-) -> Board:
+def make_board(database: Database) -> Board:
     """Three disputes between mia and noah, one example they agree on."""
-    for _each in range(3):
-        label(mia=("correct", ""), noah=("wrong", FIX))
-    label(disputed=False, mia=("correct", ""), noah=("correct", ""))
-    return Board(Reviews(database), database, project, dataset, task)
+    project, people = Project(name="review"), [Person(username=each.username, role=each.role) for each in EVERYBODY]
+    dataset = Dataset(project_id=project.id, name="tickets")
+    task = LabelTask(dataset_id=dataset.id, name="Golden set", guidelines="Be exact.", state="open")
+    with database.write() as session:
+        for step in ([project, *people], [dataset], [task]):
+            session.add_all(step)
+            session.flush()
+    board = Board(Reviews(database), database, project, dataset, task)
+    for number in range(3):
+        label(board, number, mia=("correct", ""), noah=("wrong", FIX))
+    label(board, 3, disputed=False, mia=("correct", ""), noah=("correct", ""))
+    return board
+
+
+@pytest.fixture
+def board(database: Database) -> Board:
+    return make_board(database)
