@@ -96,6 +96,7 @@ def label(page: Page, open_window: Open, links: list[str]) -> None:
     go_to(page, "Label")
     primary(page, "Send to teammates").click()
     dialog = page.get_by_role("dialog")
+    dialog.get_by_role("tab", name="Which examples").click()
     dialog.get_by_label("How many").fill(str(EXAMPLES))
     dialog.get_by_label("How many").press("Tab")
     expect(dialog).to_contain_text(f"{EXAMPLES} examples will be sent")

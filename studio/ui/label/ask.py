@@ -151,10 +151,11 @@ def _questions(_dataset: Dataset) -> dict[str, Any]:
         hide_index=True,
         key="send_questions",
         column_config={
-            "Question": st.column_config.TextColumn(width="medium", required=True),
-            "Kind": st.column_config.SelectboxColumn(options=list(KINDS), required=True, default="Text"),
-            "Choices": st.column_config.TextColumn(help="For labels, rankings and spans; the text of each choice."),
-            "Required": st.column_config.CheckboxColumn(default=True),
+            "Question": st.column_config.TextColumn(width=190, required=True),
+            "Kind": st.column_config.SelectboxColumn(options=list(KINDS), required=True, default="Text", width=130),
+            "Choices": st.column_config.TextColumn(help="For labels, rankings and spans.", width=130),
+            "Required": st.column_config.CheckboxColumn(default=True, width=60),
+            "Help": st.column_config.TextColumn(help="Shown under the question.", width=90),
         },
     )
     return {"questions": question_rows(table.to_dict("records"))}

@@ -11,6 +11,7 @@ import streamlit as st
 from storage.tables import Dataset, Team
 from studio.label.draft import ANYBODY, ASSIGNMENTS, LARGEST, MOST_ANSWERS, SPLIT
 from studio.label.sampling import SAMPLE_BY, SAMPLES
+from studio.label.templates import TEMPLATES
 from studio.ui.label.deadline import deadline_input
 from studio.ui.label.words import counted
 from studio.ui.state import current_studio
@@ -56,7 +57,7 @@ def _goes_by(sample: str, dataset: Dataset) -> str:
     return st.text_input(SAMPLE_BY[sample], key=f"send_by_{sample}")
 
 
-def who_answers() -> dict[str, Any]:
+def who_answers(kind: str) -> dict[str, Any]:
     """People and teams, answers per example, who takes what, gold questions and the deadline."""
     known, teams = current_studio().labeling.teammates(), current_studio().teams.all()
     chosen_teams = _teams(teams, known)
@@ -68,7 +69,7 @@ def who_answers() -> dict[str, Any]:
     answers = int(left.number_input("Answers per example", 1, most, min(ANSWERS, most), key="send_answers", help=told))
     with right:
         deadline = deadline_input(None, "send_deadline")
-    mode = st.radio("Who takes which", list(ASSIGNMENTS), format_func=ASSIGNMENTS.__getitem__, key="send_mode")
+    mode = _assignment(kind)
     shares = _shares(asked) if mode == SPLIT else {}
     gold = st.slider(
         "Gold questions (%)",
@@ -83,11 +84,20 @@ def who_answers() -> dict[str, Any]:
         "people": tuple(people),
         "teams": tuple(team.name for team in chosen_teams),
         "answers_per_item": answers,
-        "assignment": mode or ANYBODY,
+        "assignment": mode,
         "shares": shares,
         "gold_percent": gold,
         "deadline": deadline,
     }
+
+
+def _assignment(kind: str) -> str:
+    if TEMPLATES[kind].needs_candidates:
+        st.caption("Each example is given to certain people, because everybody sees the answers in an order of theirs.")
+        return SPLIT
+    return str(
+        st.radio("Who takes which", list(ASSIGNMENTS), format_func=ASSIGNMENTS.__getitem__, key="send_mode") or ANYBODY
+    )
 
 
 def members(people: Sequence[str], teams: Sequence[Team]) -> list[str]:

@@ -45,7 +45,7 @@ def _rows(draft: TaskDraft, found: Preview) -> None:
 
 def _row(draft: TaskDraft, row: PreviewItem) -> None:
     person = row.asked[0] if row.asked else current_actor().username
-    as_shown(item_seen(draft, row, person), questions_seen(draft), f"seen_{row.example.id}")
+    as_shown(item_seen(draft, row, person), questions_seen(draft))
     if row.candidates:
         st.caption(f"The order is shuffled per person; this is {plain(person)}'s. Models' names are never shown.")
 

@@ -58,7 +58,7 @@ def _steps(dataset: Dataset, name: str) -> TaskDraft:
     with examples:
         chosen = which_examples(dataset)
     with people:
-        who = who_answers()
+        who = who_answers(kind)
     with guide:
         guidelines = _guidelines(kind)
     facts: dict[str, Any] = {**chosen, **who, "options": options, "guidelines": guidelines}

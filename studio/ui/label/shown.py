@@ -21,7 +21,7 @@ def conversation(messages: Sequence[dict[str, str]]) -> None:
         st.text(message["content"])
 
 
-def as_shown(item: Item, questions: Sequence[Question], key: str) -> None:
+def as_shown(item: Item, questions: Sequence[Question]) -> None:
     """The item with everything that is filled in beforehand."""
     with _room(sum(len(message["content"]) for message in item.messages)):
         conversation(item.messages)
@@ -31,7 +31,7 @@ def as_shown(item: Item, questions: Sequence[Question], key: str) -> None:
         st.caption("The answer")
         st.code(item.answer, language=None, wrap_lines=True)
     for question in questions:
-        _question(question, item.suggestions.get(question.name), key)
+        _question(question, item.suggestions.get(question.name))
     if item.suggestions and item.suggested_by:
         st.caption(f"Filled in beforehand by {plain(item.suggested_by)}")
 
@@ -47,22 +47,18 @@ def _side_by_side(answers: dict[str, str]) -> None:
             st.code(text, language=None, wrap_lines=True)
 
 
-def _question(question: Question, filled: Any, key: str) -> None:
-    label = plain(question.title) + ("" if question.required else " (optional)")
-    key = f"{key}_{question.name}"
+def _question(question: Question, filled: Any) -> None:
+    needed = " :red[\\*]" if question.required else " :gray[optional]"
+    st.markdown(f"**{plain(question.title)}**{needed}", help=plain(question.description) or None)
     if question.kind is QuestionKind.TEXT:
-        st.text_area(label, str(filled or ""), disabled=True, key=f"{key}_{hash(str(filled))}", help=_help(question))
-    else:
-        several = question.kind is QuestionKind.MULTI_LABEL
-        st.pills(
-            label,
-            choices(question),
-            selection_mode="multi" if several else "single",
-            default=filled if filled in choices(question) or several else None,
-            disabled=True,
-            key=key,
-            help=_help(question),
-        )
+        st.code(str(filled or " "), language=None, wrap_lines=True)
+        return
+    picked = filled if isinstance(filled, list) else [filled]
+    st.markdown(" ".join(_badge(each, each in picked) for each in choices(question)))
+
+
+def _badge(choice: str, picked: bool) -> str:
+    return f":{'violet' if picked else 'gray'}-badge[{plain(choice)}]"
 
 
 def choices(question: Question) -> list[str]:
@@ -70,7 +66,3 @@ def choices(question: Question) -> list[str]:
     if question.kind is QuestionKind.RATING:
         return [str(value) for value in question.ratings]
     return list(question.options)
-
-
-def _help(question: Question) -> str | None:
-    return plain(question.description) or None
