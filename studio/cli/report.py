@@ -7,6 +7,7 @@ from typing import Any
 
 from studio.evaluate.ceiling import NAME, WHOLE, Ceiling
 from studio.evaluate.scorers import FIELD
+from studio.label.quality import PersonQuality
 
 SHOWN_LINES = 20
 
@@ -45,6 +46,26 @@ def comparison_table(summary: dict[str, Any], ceilings: Sequence[Ceiling] = ()) 
     fields = list(models[0]["fields"]) if models else []
     columns = ["model", "n", "exact match", "valid JSON", *fields, "p50 ms", "$ per 1k calls"]
     return columns, [_row(facts, fields) for facts in models] + _people(ceilings, fields)
+
+
+def quality_rows(found: Sequence[PersonQuality]) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows: how each person answers; a dash where the data cannot tell."""
+    columns = ["person", "answers", "known answers right", "estimated right", "median seconds"]
+    return columns, [[each.username, str(each.answered), _gold(each), _told(each), _time(each)] for each in found]
+
+
+def _gold(each: PersonQuality) -> str:
+    if not each.gold_n or each.gold_low is None or each.gold_high is None:
+        return "–"
+    return f"{each.gold_right} of {each.gold_n} ({100 * each.gold_low:.0f}–{100 * each.gold_high:.0f} %)"
+
+
+def _told(each: PersonQuality) -> str:
+    return "–" if each.ds_accuracy is None else f"{100 * each.ds_accuracy:.0f} % (n={each.ds_n})"
+
+
+def _time(each: PersonQuality) -> str:
+    return "–" if each.median_seconds is None else f"{each.median_seconds:.0f}"
 
 
 def _people(ceilings: Sequence[Ceiling], fields: list[str]) -> list[list[str]]:
