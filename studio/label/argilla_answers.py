@@ -9,8 +9,8 @@ from typing import Any
 from studio.errors import NotFound
 from studio.label import argilla_people as people
 from studio.label.argilla_dataset import ANSWER
-from studio.label.argilla_publish import spans_from_browser
 from studio.label.argilla_rest import ArgillaRest
+from studio.label.argilla_suggestions import spans_from_browser
 from studio.label.backend import Answer
 
 CLOCK_DOUBT = timedelta(minutes=2)

@@ -13,8 +13,9 @@ from studio.label import argilla_answers, argilla_dataset, argilla_health
 from studio.label import argilla_people as people
 from studio.label.argilla_dataset import ANSWER, ASKED_OF, EVERYBODY
 from studio.label.argilla_health import test_connection
-from studio.label.argilla_publish import Publisher, plain_name, spans_for_browser
+from studio.label.argilla_publish import Publisher, plain_name
 from studio.label.argilla_rest import ArgillaRest
+from studio.label.argilla_suggestions import spans_for_browser
 from studio.label.argilla_text import plain
 from studio.label.backend import Answer, Health, Item, Published, TaskSpec, Teammate
 from studio.label.tickets import access_token, ticket

@@ -8,10 +8,19 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from studio.label.argilla_dataset import ANSWER, ASKED_OF, CONVERSATION, EVERYBODY, answer_field, ensure_property
+from studio.label.argilla_dataset import (
+    ANSWER,
+    ASKED_OF,
+    CONVERSATION,
+    EVERYBODY,
+    answer_field,
+    ensure_property,
+    marks_spans,
+)
 from studio.label.argilla_rest import ArgillaRest, Unreachable
-from studio.label.argilla_text import escaped, from_browser, plain, to_browser
-from studio.label.backend import Item, QuestionKind, TaskSpec
+from studio.label.argilla_suggestions import suggestions
+from studio.label.argilla_text import escaped
+from studio.label.backend import Item, TaskSpec
 
 FIRST, SMALLEST, LARGEST = 40, 5, 250
 CHUNK_SECONDS = 0.3
@@ -20,7 +29,6 @@ CHUNK_BYTES = 1_000_000
 PATIENCE_S = 120.0
 """How long a server that went away may take to come back."""
 MOST_MESSAGES = 500
-NOT_IN_AGENT = re.compile(r"[^a-zA-Z0-9\-_:./ ]+")
 NOT_IN_PROPERTY = re.compile(r"[^a-zA-Z0-9_-]+")
 OnSent = Callable[[int], None]
 
@@ -42,9 +50,8 @@ class Publisher:
 
     def __init__(self, rest: ArgillaRest, ref: str, spec: TaskSpec, *, embedded: bool, longest_message: int) -> None:
         self.rest, self.ref, self.spec, self.embedded, self.longest = rest, ref, spec, embedded, longest_message
-        questions = rest.get(f"/datasets/{ref}/questions")["items"]
-        self.question_ids = {each["name"]: each["id"] for each in questions}
-        self.spans = {each.name for each in spec.questions if each.kind is QuestionKind.SPAN}
+        ids = {each["name"]: str(each["id"]) for each in rest.get(f"/datasets/{ref}/questions")["items"]}
+        self.questions = {each.name: (each, ids[each.name]) for each in spec.questions if each.name in ids}
         self.properties: set[str] = set()
 
     def add(self, items: Iterable[Item], on_sent: OnSent) -> dict[str, str]:
@@ -79,7 +86,7 @@ class Publisher:
             "external_id": item.key,
             "fields": self._fields(item),
             "metadata": self._metadata(item),
-            "suggestions": [self._suggestion(item, name) for name in item.suggestions if name in self.question_ids],
+            "suggestions": suggestions(item, self.questions),
         }
 
     def _fields(self, item: Item) -> dict[str, Any]:
@@ -89,7 +96,7 @@ class Publisher:
                 shown[answer_field(name)] = [self._bubble({"role": "assistant", "content": item.answers[name]})]
         if not self.spec.answers_shown:
             bubble = self._bubble({"role": "assistant", "content": item.answer})
-            shown[ANSWER] = escaped(item.answer or "(empty)") if self.spans else [bubble]
+            shown[ANSWER] = escaped(item.answer or "(empty)") if marks_spans(self.spec) else [bubble]
         return shown
 
     def _bubble(self, message: dict[str, str]) -> dict[str, str]:
@@ -105,35 +112,6 @@ class Publisher:
             ensure_property(self.rest, self.ref, name, shown=name == ASKED_OF and not self.embedded)
             self.properties.add(name)
         return found
-
-    def _suggestion(self, item: Item, name: str) -> dict[str, Any]:
-        value, score = item.suggestions[name], item.scores.get(name)
-        agent = NOT_IN_AGENT.sub("-", item.suggested_by)[:200].strip("- ")
-        return {
-            "question_id": self.question_ids[name],
-            "value": spans_for_browser(item.answer, value) if name in self.spans else value,
-            "type": "model",
-            **({"agent": agent} if any(each.isalnum() for each in agent) else {}),
-            **({"score": min(max(score, 0.0), 1.0)} if score is not None else {}),
-        }
-
-
-def spans_for_browser(text: str, spans: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Spans with their offsets as the browser counts."""
-    return [{**each, "start": to_browser(text, each["start"]), "end": to_browser(text, each["end"])} for each in spans]
-
-
-def spans_from_browser(shown: str, spans: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Spans with their offsets in characters of the text that was escaped to `shown`."""
-    text = plain(shown)
-    return [
-        {
-            "start": from_browser(text, each["start"]),
-            "end": from_browser(text, each["end"]),
-            "label": each["label"],
-        }
-        for each in spans
-    ]
 
 
 def plain_name(username: str) -> str:

@@ -12,6 +12,7 @@ from studio.errors import Conflict, InvalidInput, Unavailable
 from studio.label import argilla_dataset, argilla_publish
 from studio.label.argilla_publish import CHUNK_BYTES, LARGEST, MOST_MESSAGES, SMALLEST, Pace, Publisher
 from studio.label.argilla_rest import Unreachable
+from studio.label.argilla_suggestions import fits
 from studio.label.backend import Item, Question, QuestionKind, TaskSpec
 
 LABEL = Question("verdict", "Right?", QuestionKind.LABEL, ("yes", "no"))
@@ -126,6 +127,29 @@ def test_a_suggestion_says_who_made_it_and_how_sure_it_was() -> None:
     publisher(server).add(items(1, **facts), lambda _sent: None)
     [suggestion] = server.chunks[0][0]["suggestions"]
     assert suggestion == {"question_id": "q1", "value": "yes", "type": "model", "agent": "model- v2", "score": 1.0}
+
+
+SPAN = [{"start": 0, "end": 2, "label": "a"}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        (QuestionKind.LABEL, "a", "z"),
+        (QuestionKind.TEXT, "", None),
+        (QuestionKind.RATING, 5, 5.0),
+        (QuestionKind.RATING, 1, 9),
+        (QuestionKind.MULTI_LABEL, ["b", "a"], []),
+        (QuestionKind.MULTI_LABEL, ["a"], ["a", "a"]),
+        (QuestionKind.RANKING, [{"value": "a", "rank": 1}], [{"value": "z", "rank": 1}]),
+        (QuestionKind.SPAN, SPAN, [{**SPAN[0], "end": 99}]),
+        (QuestionKind.SPAN, SPAN, [{**SPAN[0], "label": "z"}]),
+        (QuestionKind.SPAN, SPAN, "ab"),
+    ],
+)
+def test_a_suggestion_argilla_would_refuse_is_left_out_of_the_record(kind: QuestionKind, good: Any, bad: Any) -> None:
+    question = Question("q", "?", kind, ("a", "b"))
+    assert fits(question, good, "abc") and not fits(question, bad, "abc")
 
 
 def test_who_is_asked_and_what_may_be_filtered_by_are_metadata() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studio.label.argilla_publish import spans_for_browser, spans_from_browser
+from studio.label.argilla_suggestions import spans_for_browser, spans_from_browser
 from studio.label.argilla_text import CUT, UNSHOWABLE, escaped, from_browser, plain, to_browser
 
 
