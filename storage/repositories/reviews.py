@@ -132,6 +132,18 @@ class ReviewVoteRepository(Repository[ReviewVote]):
             found.setdefault(row.item_id, []).append(row)
         return found
 
+    def ballots(self, session_id: str) -> dict[str, list[tuple[str, int | None, str | None, str, str]]]:
+        """(person, choice, output, wish, comment) by item: the quick way, for what every page asks every second."""
+        columns: Any = (ReviewVote.person, ReviewVote.choice, ReviewVote.output, ReviewVote.wish, ReviewVote.comment)
+        query: Any = select(ReviewVote.item_id, *columns).join(
+            ReviewItem, col(ReviewItem.id) == col(ReviewVote.item_id)
+        )
+        query = query.where(ReviewItem.session_id == session_id).order_by(col(ReviewVote.person))
+        found: dict[str, list[tuple[str, int | None, str | None, str, str]]] = {}
+        for item_id, *ballot in self.session.exec(query):
+            found.setdefault(item_id, []).append(tuple(ballot))
+        return found
+
 
 class ReviewPresenceRepository(Repository[ReviewPresence]):
     """Who is in the room."""

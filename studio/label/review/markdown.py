@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from studio.label.review.shapes import ChangedGuideline, Decided, Minutes
 
-SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~<>&:@/-])")
+SPECIAL = re.compile(r"([\\`*_\[\]()#|~:@]|(?<=www)\.)", re.IGNORECASE)
 TICKS = re.compile(r"`+")
 
 
@@ -27,7 +28,7 @@ def as_markdown(minutes: Minutes) -> str:
 
 def plain(text: str) -> str:
     """Text on one line that Markdown shows as it is: no links, pictures or markup come out of it."""
-    return SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return SPECIAL.sub(r"\\\1", html.escape(" ".join(text.split()), quote=False))
 
 
 def fenced(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from storage.repositories.reviews import (
     ReviewPresenceRepository,
     ReviewVoteRepository,
 )
-from storage.tables import Example, ReviewItem, ReviewPresence, ReviewSession, ReviewVote
+from storage.tables import Example, ReviewItem, ReviewPresence, ReviewSession
 from storage.types import now
 from studio.label.publishing import shown_messages
 from studio.label.review.found import PRESENT_S, found_review
@@ -37,7 +38,7 @@ def place_of(session: Session, review: ReviewSession, person: str) -> ReviewPres
 def show_room(session: Session, session_id: str, person: str) -> Room:
     """Everything that changes, in one read of four queries."""
     review = found_review(session, session_id)
-    votes = ReviewVoteRepository(session).of_session(session_id)
+    votes = ReviewVoteRepository(session).ballots(session_id)
     present = [
         (each.person, each.position) for each in ReviewPresenceRepository(session).of_session(session_id) if here(each)
     ]
@@ -51,21 +52,17 @@ def show_window(session: Session, session_id: str, start: int, size: int) -> lis
     return [_card(item, example) for item, example in ReviewItemRepository(session).window(session_id, start, size)]
 
 
-def ballot(vote: ReviewVote) -> Ballot:
-    """A vote as those see it who may."""
-    return Ballot(vote.person, vote.choice, vote.output, vote.wish, vote.comment)
-
-
 def public(decision: dict[str, Any]) -> dict[str, Any]:
     """A decision without what it replaced."""
     return {name: value for name, value in decision.items() if name != UNDO}
 
 
-def _line(row: tuple[str, int, str, str, dict[str, Any], str, int], votes: list[ReviewVote], person: str) -> Line:
+def _line(row: tuple[str, int, str, str, dict[str, Any], str, int], votes: Sequence[tuple[Any, ...]], me: str) -> Line:
     item_id, position, reason, state, decision, decided_by, revision = row
-    mine = next((ballot(vote) for vote in votes if vote.person == person), None)
-    shown = [ballot(vote) for vote in votes] if state != "voting" else []
-    voted = [vote.person for vote in votes]
+    ballots = [Ballot(*vote) for vote in votes]
+    mine = next((each for each in ballots if each.person == me), None)
+    shown = ballots if state != "voting" else []
+    voted = [each.person for each in ballots]
     return Line(item_id, position, reason, state, voted, mine, shown, public(decision), decided_by, revision)
 
 

@@ -12,10 +12,14 @@ from storage.database import Database
 from storage.tables import (
     Annotation,
     Dataset,
+    DatasetVersion,
+    Evaluation,
+    EvaluationOutput,
     Example,
     LabelItem,
     LabelTask,
     LogEntry,
+    Model,
     Person,
     Project,
     Resolution,
@@ -122,6 +126,21 @@ def call_of(board: Board, example: Example) -> LogEntry:
     made = LogEntry(project_id=board.project.id, messages=example.messages, reply={"content": "later"})
     board.add(made)
     return made
+
+
+def evaluated(board: Board, row: Example, *outputs: str, scores: dict[str, float] | None = None) -> None:
+    """An evaluation in which one model each gave these outputs."""
+    version = DatasetVersion(dataset_id=board.dataset.id, number=1, digest="d", train_rows=1, golden_rows=1)
+    models = [Model(project_id=board.project.id, name=f"m{number}", kind="base") for number in range(len(outputs))]
+    made = Evaluation(project_id=board.project.id, dataset_version_id=version.id, name="e")
+    answers = [
+        EvaluationOutput(
+            evaluation_id=made.id, model_id=model.id, example_id=row.id, output=output, scores=scores or {}
+        )
+        for model, output in zip(models, outputs, strict=True)
+    ]
+    for step in ([version, *models], [made], answers):
+        board.add(*step)
 
 
 def example(dataset: Dataset, number: int, **facts: Any) -> Example:
