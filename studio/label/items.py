@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from storage.tables import Example, LabelItem, LabelTask
@@ -46,7 +45,7 @@ def item_for_everybody(task: LabelTask, item: LabelItem, example: Example, model
         shown_messages(example.messages),
         item.shown_output,
         suggestions,
-        suggested_by=author(example, item.shown_output, {example.id: model} if model else {}) if suggestions else "",
+        suggested_by=_agent(example, item, model or UNKNOWN_MODEL) if suggestions else "",
         scores=_scores(example, item, suggestions),
         asked=tuple(item.asked),
         facts=_facts(example, item, model or UNKNOWN_MODEL),
@@ -66,11 +65,6 @@ def item_for_person(task: LabelTask, item: LabelItem, example: Example, username
         asked=(username,),
         facts=_blind_facts(example, item),
     )
-
-
-def without_reason(item: Item) -> Item:
-    """The item without why it was chosen, where that would tell gold questions from the others."""
-    return replace(item, facts={name: value for name, value in item.facts.items() if name != "reason"})
 
 
 def answers_shown(task: LabelTask) -> tuple[str, ...]:
@@ -102,6 +96,11 @@ def _candidates(task: LabelTask, item: LabelItem) -> list[dict[str, Any]]:
     return item.candidates[: len(answers_shown(task)) or len(SHOWN_NAMES)]
 
 
+def _agent(example: Example, item: LabelItem, model: str) -> str:
+    """Whose answer is filled in; a gold question must not be known by it."""
+    return model if item.gold else author(example, item.shown_output, {example.id: model})
+
+
 def _scores(example: Example, item: LabelItem, suggestions: Mapping[str, Any]) -> dict[str, float]:
     """How sure the model was of the answer, where the example's tags tell."""
     sure = example.tags.get(CONFIDENCE)
@@ -124,6 +123,6 @@ def _blind_facts(example: Example, item: LabelItem) -> dict[str, str]:
 
 def _plain(message: Mapping[str, Any], empty: str = "(empty)") -> str:
     text = content_text(message.get("content"))
-    if message.get("tool_calls"):
+    if isinstance(message.get("tool_calls"), list):
         text = "\n".join(part for part in (text, reply_text({"tool_calls": message["tool_calls"]})) if part)
     return text if text.strip() else empty

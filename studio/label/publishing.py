@@ -19,7 +19,7 @@ from studio.access.actor import Role
 from studio.errors import InvalidInput, NotFound
 from studio.label.backend import Item, LabelingBackend, Published, Question, QuestionKind, TaskSpec, Teammate
 from studio.label.guidelines import shown_guidelines
-from studio.label.items import answers_shown, platform_items, refusal, without_reason
+from studio.label.items import answers_shown, platform_items, refusal
 from studio.label.items import shown_messages as shown_messages
 from studio.label.shuffle import item_and_person
 
@@ -138,8 +138,6 @@ class Outgoing:
     def __init__(self, database: Database, task: LabelTask) -> None:
         self.database, self.task = database, task
         self.skipped: list[Skipped] = []
-        with database.read() as session:
-            self.gold = bool(LabelItemRepository(session).gold_ids(task.id))
 
     def __iter__(self) -> Iterator[Item]:
         """From the start, every time it is asked."""
@@ -173,8 +171,7 @@ class Outgoing:
         if reason := refusal(self.task, item, example):
             self.skipped.append(Skipped(item.id, example.id, reason))
             return []
-        found = platform_items(self.task, item, example, page.models.get(example.id, ""), answered)
-        return [without_reason(each) for each in found] if self.gold else found
+        return platform_items(self.task, item, example, page.models.get(example.id, ""), answered)
 
 
 def _keep_refs(session: Session, task_id: str, published: Published, skipped: Collection[str]) -> None:
