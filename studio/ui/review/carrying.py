@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from studio.access.actor import Actor
 from studio.errors import InvalidInput, SignedOut, StudioError
 from studio.label.review.service import Reviews
-from studio.label.review.shapes import Acked, Line
+from studio.label.review.shapes import Line, Room
 from studio.ui.review.exchange import Order, Sent, Wire, chosen_output, decides_alone
 
 GIVEN = ("choose", "edit")
@@ -30,9 +30,12 @@ def carry_out(reviews: Reviews, actor: Actor, wire: Wire, sent: Sent) -> None:
     if sent.events:
         acked = reviews.apply_events(actor, wire.session_id, sent.events, sent.tab)
         wire.acked = acked.acked
-        _settle_own(reviews, actor, wire, sent.events, acked)
-        if acked.problems:
-            wire.told = {"n": wire.told["n"], "error": acked.problems[0].message}
+        room = reviews.room(actor, wire.session_id)
+        problems = {each.item_id: each.message for each in acked.problems}
+        if decides_alone(room, actor.username):
+            problems |= _settle_own(reviews, actor, room, _voted(sent.events) - problems.keys())
+        if problems:
+            wire.told = {"n": wire.told["n"], "error": _sentence(room, problems)}
     if sent.order and sent.order.n != wire.told["n"]:
         wire.told = {"n": sent.order.n, "error": _obey(reviews, actor, wire, sent.order)}
 
@@ -64,23 +67,33 @@ def _revision(reviews: Reviews, actor: Actor, wire: Wire, order: Order) -> int:
     return order.revision + 1
 
 
-def _settle_own(reviews: Reviews, actor: Actor, wire: Wire, events: Sequence[dict[str, Any]], acked: Acked) -> None:
-    """Whoever decides alone decides with their vote."""
-    room = reviews.room(actor, wire.session_id)
-    if not decides_alone(room, actor.username):
-        return
-    refused = {each.item_id for each in acked.problems}
-    voted = {str(event.get("item_id")) for event in events if event.get("wish") in GIVEN} - refused
+def _voted(events: Sequence[Mapping[str, Any]]) -> set[str]:
+    return {str(event.get("item_id")) for event in events if event.get("wish") in GIVEN}
+
+
+def _settle_own(reviews: Reviews, actor: Actor, room: Room, voted: Set[str]) -> dict[str, str]:
+    """Whoever decides alone decides with their vote; what could not be decided, with the reason."""
+    problems = {}
     for line in room.lines:
-        if line.item_id in voted and line.state == "revealed":
-            _decide(reviews, actor, wire, line)
+        if line.item_id in voted and line.state == "revealed" and (problem := _decide(reviews, actor, room, line)):
+            problems[line.item_id] = problem
+    return problems
 
 
-def _decide(reviews: Reviews, actor: Actor, wire: Wire, line: Line) -> None:
-    [card] = reviews.window(wire.session_id, line.position, 1)
+def _decide(reviews: Reviews, actor: Actor, room: Room, line: Line) -> str:
+    [card] = reviews.window(room.session.id, line.position, 1)
     output = chosen_output(line, card.choices)
-    verdict = "confirmed" if output == card.shown else "corrected"
-    order = Order(n=0, verb="decide", item_id=line.item_id, revision=line.revision, verdict=verdict, output=output)
-    problem = _obey(reviews, actor, wire, order)
-    if problem:
-        wire.told = {"n": wire.told["n"], "error": problem}
+    try:
+        reviews.decide(actor, line.item_id, line.revision, "confirmed" if output == card.shown else "corrected", output)
+    except SignedOut:
+        raise
+    except StudioError as error:
+        return error.message
+    return ""
+
+
+def _sentence(room: Room, problems: Mapping[str, str]) -> str:
+    """The first problem, and the record it is about: the person may be further on already."""
+    item_id, message = next(iter(problems.items()))
+    place = next((line.position + 1 for line in room.lines if line.item_id == item_id), None)
+    return f"Record {place}: {message}" if place else message

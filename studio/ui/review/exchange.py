@@ -60,8 +60,8 @@ class Wire:
     """Item id → revision of the cards that the browser holds."""
     parcel: dict[str, int] = field(default_factory=dict)
     cards: list[dict[str, Any]] = field(default_factory=list)
-    beaten: float = 0.0
-    """When the studio last heard from us that this person is here."""
+    beaten: tuple[int, float] = (-1, 0.0)
+    """Where, and when, the studio last heard from us that this person is here."""
 
     @classmethod
     def at(cls, session_id: str, place: Place) -> Wire:

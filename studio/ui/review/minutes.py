@@ -16,13 +16,19 @@ from studio.ui.review.back import back_to_list
 from studio.ui.state import current_studio
 
 LONGEST = 300
+WIDE = {
+    "#": st.column_config.NumberColumn(width=40),
+    "Prompt": st.column_config.TextColumn(width=260),
+    "Answer": st.column_config.TextColumn(width=260),
+    "Note": st.column_config.TextColumn(width=160),
+}
 
 
 def show_minutes(review: ReviewSession) -> None:
     """The whole of it, with the Markdown to download."""
     reviews = current_studio().reviews
     found: Minutes = reviews.minutes(review.id)
-    page_header(plain(found.title), f"Minutes. {plain(found.chair)} had the chair; {_names(found.people)} took part.")
+    page_header(f"Minutes: {plain(found.title)}", _caption(found))
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         back_to_list()
         st.space("stretch")
@@ -45,25 +51,24 @@ def show_minutes(review: ReviewSession) -> None:
 
 
 def _figures(found: Minutes) -> None:
-    spent = f"{found.minutes_spent:.0f} min" if found.minutes_spent >= 1 else "under 1 min"
-    pace = f"{found.seconds_per_item:.0f} s each" if found.seconds_per_item is not None else "no pace yet"
-    metric_row(
-        [
-            ("Decided", f"{found.items - found.undecided:,} of {found.items:,}"),
-            ("To training", f"{len(found.to_training):,}"),
-            ("To golden", f"{len(found.to_golden):,}"),
-            ("Dropped", f"{len(found.dropped):,}"),
-            ("Open questions", f"{len(found.open_questions):,}"),
-            ("Time", spent, pace),
-        ]
-    )
+    kept = {"To training": found.to_training, "To golden": found.to_golden, "Dropped": found.dropped}
+    metric_row([(name, f"{len(rows):,}") for name, rows in {**kept, "Open questions": found.open_questions}.items()])
+
+
+def _caption(found: Minutes) -> str:
+    spent = f"{found.minutes_spent:.0f} min" if found.minutes_spent >= 1 else "under a minute"
+    pace = f", {found.seconds_per_item:.0f} s each" if found.seconds_per_item is not None else ""
+    done = f"{found.items - found.undecided:,} of {found.items:,} decided in {spent}{pace}."
+    return f"{done} {plain(found.chair)} had the chair; {_names(found.people)} took part."
 
 
 def _rows(title: str, rows: Sequence[Decided]) -> None:
     if not rows:
         return
     st.subheader(f"{title} ({len(rows):,})", anchor=False)
-    st.dataframe(pd.DataFrame([_row(each) for each in rows]), hide_index=True, key=f"minutes_{title}")
+    st.dataframe(
+        pd.DataFrame([_row(each) for each in rows]), hide_index=True, key=f"minutes_{title}", column_config=WIDE
+    )
 
 
 def _row(each: Decided) -> dict[str, Any]:

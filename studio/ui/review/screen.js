@@ -46,16 +46,17 @@ class Screen {
   recall() {
     const kept = JSON.parse(sessionStorage.getItem(this.drawer) ?? 'null');
     if (kept) Object.assign(this, kept);
-    else this.renumber();
+    this.renumber();
     for (const event of this.queue) this.mine.set(event.item_id, { ...event, undone: event.wish === 'withdraw' });
   }
 
   remember() {
-    const { tab, queue, seq, position } = this;
-    sessionStorage.setItem(this.drawer, JSON.stringify({ tab, queue, seq, position }));
+    const { queue, position } = this;
+    sessionStorage.setItem(this.drawer, JSON.stringify({ queue, position }));
   }
 
-  // Each tab counts its events from 1 under a name of its own.
+  // Each screen counts its events from 1 under a name of its own, also in a duplicated tab; what was kept is told
+  // again, which changes nothing where it had arrived.
   renumber() {
     this.tab = Array.from(crypto.getRandomValues(new Uint32Array(2)), (part) => part.toString(36)).join('');
     this.queue.forEach((event, place) => { event.seq = place + 1; });
@@ -270,8 +271,9 @@ class Screen {
   // --- drawing --------------------------------------------------------------------------------------------------------
 
   draw() {
-    const moved = this.drawn !== this.position || this.drawnCard !== this.card;
-    if (moved) this.drawCard();
+    const moved = this.drawn !== this.position;
+    if (moved) this.leaveRecord();
+    if (moved || this.drawnCard !== this.card) this.drawCard(moved);
     this.drawTop();
     this.drawPeople();
     this.drawChoices();
@@ -329,9 +331,13 @@ class Screen {
     return chip;
   }
 
-  drawCard() {
-    const card = this.card;
+  leaveRecord() {
     this.at('.rule').value = this.at('.note').value = '';
+    this.tell('');
+  }
+
+  drawCard(moved) {
+    const card = this.card;
     this.at('.reason').textContent = card ? card.reason : 'Loading';
     const talk = this.at('.talk');
     if (!card) {
@@ -339,8 +345,7 @@ class Screen {
       return this.flush();
     }
     talk.replaceChildren(...card.messages.map(([role, text]) => this.message(role, text)));
-    talk.scrollTop = 0;
-    this.tell('');
+    if (moved) talk.scrollTop = 0;
   }
 
   message(role, text) {
@@ -381,7 +386,7 @@ class Screen {
 
   choice(choice, index) {
     const voters = this.line?.votes.filter((vote) => vote.choice === index && vote.output === null).map((vote) => vote.person) ?? [];
-    const box = this.answer(choice.output, voters, String(index + 1));
+    const box = this.answer(choice.output, voters, String(index + 1), choice.by);
     const chosen = this.choosing ? this.choosing.choice === index : this.vote?.choice === index;
     press(box, this.line?.state === 'revealed' && this.decides ? this.leading?.output === choice.output : chosen);
     box.onclick = () => this.choose(index);
@@ -389,13 +394,14 @@ class Screen {
     return box;
   }
 
-  answer(output, voters, key = 'E') {
+  answer(output, voters, key = 'E', given = []) {
     const box = make('button', 'choice');
     const { line } = this;
     box.append(make('kbd', '', key), make('span', 'text', output === '' ? '(empty)' : output));
     const by = make('span', 'by');
     for (const name of voters) by.append(make('span', '', name));
     if (line?.state !== 'voting' && this.card && output === this.card.shown) by.append(make('small', '', 'in the dataset now'));
+    if (given.length) by.append(make('small', '', `given by ${given.join(', ')}`));
     if (by.childNodes.length) box.append(by);
     box.classList.toggle('won', line?.state === 'decided' && line.decision?.output === output);
     if (key === 'E') {
@@ -417,12 +423,12 @@ class Screen {
       const extra = [KEEPS[keep] && verdict !== 'open' && verdict !== 'left_out' ? `kept for ${KEEPS[keep]}` : '', rule ? `rule: ${rule}` : '', note ? `note: ${note}` : ''];
       return [['b', `Decided by ${line.decided_by}: ${VERDICTS[verdict] ?? verdict}`], ['span', extra.filter(Boolean).map((text) => `, ${text}`).join('')]];
     }
+    if (this.alone) return [['span', 'Which answer is right? Choose one; it is saved as decided.']];
     if (line.state === 'revealed') {
       const others = line.votes.filter((vote) => vote.wish === 'discuss' || vote.wish === 'skip');
       const said = others.map((vote) => `${vote.person} ${vote.wish === 'skip' ? 'skipped' : 'wants to discuss'}`).join(', ');
       return [['b', 'Votes are revealed. '], ['span', [said, this.decides ? '' : `${this.chair} decides`].filter(Boolean).join(' · ')]];
     }
-    if (this.alone) return [['span', 'Which answer is right? Choose one; it is saved as decided.']];
     if (!this.vote) return [['span', 'Which answer is right? Nobody sees what you choose until all have voted.']];
     const own = { choose: `You chose ${(this.vote.choice ?? 0) + 1}.`, edit: 'You wrote your own answer.', skip: 'You skipped this one.', discuss: 'You want to discuss this one.' };
     return [['b', own[this.vote.wish] ?? ''], ['span', ' Waiting for the others.']];

@@ -8,25 +8,26 @@ import streamlit as st
 
 from storage.tables import Project, ReviewSession
 from studio.access.actor import Actor, Role
-from studio.errors import NotFound
-from studio.ui.components import empty_state, next_step, status_badge
+from studio.ui.components import empty_state, next_step, page_header, status_badge
 from studio.ui.formats import ago, plain
 from studio.ui.navigation import page_path
+from studio.ui.review.back import back_to_list
 from studio.ui.review.minutes import show_minutes
 from studio.ui.review.room import show_room
 from studio.ui.review.starting import hint, something_to_decide
-from studio.ui.state import current_studio, reported_errors
+from studio.ui.state import current_studio, open_project, reported_errors
 
 
 def opened_session(project: Project) -> ReviewSession | None:
-    """The session of the address; None, and the reason on screen, when the project has no such session."""
+    """The session of the address, in its project; None, and the reason on screen, when there is no such session."""
     session_id = st.query_params.get("session")
     if not session_id:
         return None
     with reported_errors():
         found = current_studio().reviews.get(session_id)
-        if found.project_id != project.id:
-            raise NotFound("This session belongs to another project. Choose that project in the sidebar first.")
+        if found.project_id != project.id:  # a teammate's link opens their project too
+            open_project(current_studio().projects.get(found.project_id).name)
+            st.rerun()
         return found
     return None
 
@@ -38,6 +39,8 @@ def show_session(review: ReviewSession, actor: Actor) -> None:
     elif actor.can(Role.LABELER):
         show_room(review)
     else:
+        page_header(plain(review.title), f"{plain(review.chair)} has the chair.")
+        back_to_list()
         empty_state("lock", "You are a viewer", "Labelers and editors take part in sessions. Ask an admin for a role.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -43,7 +44,7 @@ def start_dialog(project: Project, task_id: str = "") -> None:
     with reported_errors():
         agenda = current_studio().reviews.preview(project.id, dataset.id, source, minutes)
         _agenda(agenda)
-        title = f"Review of {task.name}" if task else SOURCES[source["kind"]]
+        title = f"{task.name if task else SOURCES[source['kind']]}, {date.today():%-d %B}"[:120]
         if st.button("Start", type="primary", icon=":material/play_arrow:", key="start_now", disabled=not agenda):
             _start(dataset, title, source, minutes, people)
 
@@ -94,7 +95,10 @@ def _agenda(agenda: Sequence[AgendaLine]) -> None:
     count = "1 example" if len(agenda) == 1 else f"{len(agenda):,} examples"
     st.caption(f"Agenda: {count}, the most valuable first")
     rows = [{"Why": line.reason, "Answers": len(line.choices)} for line in agenda]
-    config: Mapping[str, Any] = {"Answers": st.column_config.NumberColumn(width=90)}
+    config: Mapping[str, Any] = {
+        "Why": st.column_config.TextColumn(width="large"),
+        "Answers": st.column_config.NumberColumn(width="small"),
+    }
     st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=config, height=min(38 + 35 * len(rows), TALLEST))
 
 
