@@ -50,10 +50,10 @@ class DecisionRepository(Repository[Resolution]):
         )
 
     def pairs(self, example_ids: Collection[str]) -> dict[str, list[PreferencePair]]:
-        """Preference pairs by example, oldest first."""
+        """Preference pairs by example."""
         query = select(PreferencePair).where(col(PreferencePair.example_id).in_(example_ids))
         found: dict[str, list[PreferencePair]] = {}
-        for row in self.session.exec(query.order_by(col(PreferencePair.id))):
+        for row in self.session.exec(query):
             found.setdefault(row.example_id, []).append(row)
         return found
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +113,8 @@ def _pairs_of(path: Path, stated: Stated) -> Iterator[dict[str, Any]]:
 def _preferences(row: dict[str, Any], said: list[PreferencePair]) -> list[Preference]:
     facts = (row["output"], row["original_output"], row["output_source"])
     own = correction(*facts, verified=row["verified"], decided_by=row["decided_by"])
-    return settled([*map(stated_by, said), *([own] if own else [])])
+    ordered = sorted(map(stated_by, said), key=astuple)  # by content: applying a task again makes its rows anew
+    return settled([*ordered, *([own] if own else [])])
 
 
 def _pair(values: dict[str, Any]) -> Pair:

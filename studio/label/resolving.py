@@ -82,7 +82,8 @@ def apply_answers(session: Session, task: LabelTask) -> Applied:
             done.reviewed += 1
         else:
             decision = _decision(task, item, example, given, resolution)
-            _put(task, example, _record(session, task, item, resolution, decision, ""), decision)
+            signed = _signers(task, item, given, decision)
+            _put(task, example, _record(session, task, item, resolution, decision, signed), decision)
             setattr(done, decision.verdict, getattr(done, decision.verdict) + 1)
     if template(task.template).needs_candidates:
         PreferenceRepository(session).replace(task.id, pairs)
@@ -142,6 +143,15 @@ def _decision(
         return Decision("disputed")
     contradicted = example.verified and same_answer(example.output) != same_answer(decision.output)
     return Decision("disputed") if asked.effect == "preferred" and contradicted else decision
+
+
+def _signers(task: LabelTask, item: LabelItem, given: Sequence[Annotation], decision: Decision) -> str:
+    """Who stands by what was decided, by name; nobody where nothing was."""
+    if decision.output is None:
+        return ""
+    meant = same_answer(decision.output)
+    stand = {each.annotator: stands_by(task, item, each) for each in given}
+    return ", ".join(sorted(who for who, output in stand.items() if output and same_answer(output) == meant))
 
 
 def _pairs(task: LabelTask, item: LabelItem, given: Sequence[Annotation]) -> list[PreferencePair]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlmodel import delete
 
 from storage.artifacts import Artifacts
 from storage.database import Database
@@ -86,11 +87,17 @@ def test_pairs_of_rows_that_leak_or_are_left_out_are_not_frozen(
 
 
 def test_a_new_preference_makes_a_new_version_and_the_same_preferences_the_same(
-    filled: Dataset, datasets: Datasets, operator: Actor, prefer: Prefer
+    filled: Dataset, datasets: Datasets, operator: Actor, prefer: Prefer, database: Database
 ) -> None:
-    first = datasets.freeze_now(operator, filled.id)
-    prefer(datasets.examples(filled.id, split="train")[0], "good", "bad")
-    second, again = datasets.freeze_now(operator, filled.id), datasets.freeze_now(operator, filled.id)
+    first, example = datasets.freeze_now(operator, filled.id), datasets.examples(filled.id, split="train")[0]
+    for chosen in ("good", "fair"):
+        prefer(example, chosen, "bad")
+    second = datasets.freeze_now(operator, filled.id)
+    with database.write() as session:
+        session.exec(delete(PreferencePair))
+    for chosen in ("fair", "good"):
+        prefer(example, chosen, "bad")
+    again = datasets.freeze_now(operator, filled.id)
     assert first.digest != second.digest and again.id == second.id
     assert second.stats["diff"] == {"added": 0, "removed": 0, "changed": 0}
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from sqlmodel import select
 
+from storage.tables import Resolution
 from studio.access.actor import Actor
 from studio.errors import Conflict, InvalidInput
 from studio.label.resolving import Applied
@@ -177,3 +179,16 @@ def test_agreement_is_told_in_a_line(desk: Desk) -> None:
     desk.labeling.sync(task.id)
     lines = [str(each) for each in desk.labeling.agreement(task.id)]
     assert lines[0].startswith("verdict: 75 % equal, Cohen's κ 0.00 (95 % interval") and lines[0].endswith("n = 4)")
+
+
+def test_a_resolution_carries_the_names_of_those_who_stand_by_it(desk: Desk) -> None:
+    task = desk.send(answers_per_item=3, people=("mia", "noah", "otto"))
+    decided, disputed = desk.ids(task)[:2]
+    for who, output in (("otto", FIX), ("noah", OTHER), ("mia", FIX)):
+        desk.say(task, who, decided, "wrong", output)
+        desk.say(task, who, disputed, "unsure")
+    desk.labeling.sync(task.id)
+    desk.labeling.apply(ME, task.id)
+    with desk.labeling.database.read() as session:
+        signed = {row.item_id: row.decided_by for row in session.exec(select(Resolution))}
+    assert signed == {decided: "mia, otto", disputed: ""}
