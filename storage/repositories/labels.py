@@ -75,6 +75,15 @@ class LabelItemRepository(Repository[LabelItem]):
             yield from page
             after = page[-1][0].id
 
+    def by_ids(self, task_id: str, ids: Collection[str]) -> dict[str, LabelItem]:
+        """Those of these items that are the task's, by id."""
+        found: dict[str, LabelItem] = {}
+        some = list(ids)
+        for start in range(0, len(some), STEP):
+            query = select(LabelItem).where(col(LabelItem.id).in_(some[start : start + STEP]))
+            found |= {row.id: row for row in self.session.exec(query.where(LabelItem.task_id == task_id))}
+        return found
+
     def gold_ids(self, task_id: str) -> list[str]:
         """Ids of the task's gold questions."""
         query: Any = select(LabelItem.id).where(LabelItem.task_id == task_id, cast(LabelItem.gold, String) != "{}")
@@ -92,14 +101,14 @@ class AnnotationRepository(Repository[Annotation]):
         query = query.where(Annotation.status == status) if status else query
         return list(self.session.exec(query.order_by(Annotation.item_id, Annotation.annotator)))
 
-    def of_items(self, item_ids: Collection[str], status: str = "submitted") -> dict[str, list[Annotation]]:
-        """Answers by item."""
+    def of_items(self, item_ids: Collection[str], status: str | None = "submitted") -> dict[str, list[Annotation]]:
+        """Answers by item; without a status drafts and discards too."""
         found: dict[str, list[Annotation]] = {}
         ids = list(item_ids)
         for start in range(0, len(ids), STEP):
             query = select(Annotation).where(col(Annotation.item_id).in_(ids[start : start + STEP]))
-            query = query.where(Annotation.status == status).order_by(Annotation.annotator)
-            for row in self.session.exec(query):
+            query = query.where(Annotation.status == status) if status else query
+            for row in self.session.exec(query.order_by(Annotation.annotator)):
                 found.setdefault(row.item_id, []).append(row)
         return found
 
@@ -115,6 +124,15 @@ class AnnotationRepository(Repository[Annotation]):
         query: Any = select(Annotation.annotator, latest).where(Annotation.task_id == task_id)
         query = query.where(Annotation.status == "submitted").group_by(Annotation.annotator)
         return {name: _utc(at) for name, at in self.session.exec(query)}
+
+    def moments(self, task_id: str, annotators: Collection[str]) -> dict[str, list[datetime]]:
+        """When these people submitted their answers, oldest first."""
+        query: Any = select(Annotation.annotator, Annotation.answered_at).where(Annotation.task_id == task_id)
+        query = query.where(Annotation.status == "submitted", col(Annotation.annotator).in_(list(annotators)))
+        found: dict[str, list[datetime]] = {}
+        for name, at in self.session.exec(query.order_by(col(Annotation.answered_at))):
+            found.setdefault(name, []).append(_utc(at))
+        return found
 
     def seconds(self, task_id: str) -> dict[str, list[float]]:
         """How long each person took for their submitted answers, where it can be told."""

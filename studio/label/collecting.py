@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -62,38 +62,41 @@ def open_tasks(database: Database) -> Sequence[LabelTask]:
         return LabelTaskRepository(session).find(state="open")
 
 
-def _take_in(session: Session, task: LabelTask, answers: Iterable[Answer]) -> Collected:
+def _take_in(session: Session, task: LabelTask, answers: Sequence[Answer]) -> Collected:
+    told = sorted(_ours(session, task, answers), key=lambda each: each.updated_at)
     annotations = AnnotationRepository(session)
-    rows = annotations.of_task(task.id)
-    known = {(row.item_id, row.annotator): row for row in rows}
-    pace, versions = Pace(rows), _Versions(session, task)
+    rows = annotations.of_items({answer.item_key for answer in told}, status=None)
+    known = {(row.item_id, row.annotator): row for given in rows.values() for row in given}
+    pace = Pace(annotations.moments(task.id, {answer.annotator for answer in told}))
+    versions = _Versions(session, task)
     new = changed = 0
-    for answer in sorted(_ours(session, task, answers), key=lambda each: each.updated_at):
+    for answer in told:
         row = known.get((answer.item_key, answer.annotator))
         if row is None:
-            annotations.add(_annotation(task, answer, pace.seconds(answer), versions.at(answer.updated_at)))
+            session.add(_annotation(task, answer, pace.seconds(answer), versions.at(answer.updated_at)))
             new += 1
         else:
             changed += _update(row, answer, pace, versions)
+    session.flush()
     return Collected(new, changed)
 
 
-def _ours(session: Session, task: LabelTask, answers: Iterable[Answer]) -> Iterable[Answer]:
+def _ours(session: Session, task: LabelTask, answers: Sequence[Answer]) -> list[Answer]:
     """Answers to this task's items by people with a name, keyed by item and told as stored.
 
     Whoever answered an item in another person's queue and in their own is read by their own.
     """
-    items = {item.id: item for item in LabelItemRepository(session).of_task(task.id)}
+    keys = {answer.item_key: item_and_person(answer.item_key) for answer in answers}
+    items = LabelItemRepository(session).by_ids(task.id, {item_id for item_id, _username in keys.values()})
     found: dict[tuple[str, str], tuple[bool, Answer]] = {}
     for answer in answers:
-        item_id, username = item_and_person(answer.item_key)
+        item_id, username = keys[answer.item_key]
         if item_id not in items or not answer.annotator:
             continue
         own = username in ("", answer.annotator)
         key = (item_id, answer.annotator)
-        if key in found and found[key][0] and not own:
-            continue
-        found[key] = own, _as_stored(task, items[item_id], answer, username)
+        if own or key not in found or not found[key][0]:
+            found[key] = own, _as_stored(task, items[item_id], answer, username)
     return [answer for _own, answer in found.values()]
 
 
@@ -132,13 +135,8 @@ def _update(row: Annotation, answer: Answer, pace: Pace, versions: _Versions) ->
 class Pace:
     """How long people take: the time since the same person's submission before, unless they were away."""
 
-    def __init__(self, rows: Iterable[Annotation]) -> None:
-        self.moments: dict[str, list[datetime]] = {}
-        for row in rows:
-            if row.status == SUBMITTED:
-                self.moments.setdefault(row.annotator, []).append(_utc(row.answered_at))
-        for moments in self.moments.values():
-            moments.sort()
+    def __init__(self, moments: dict[str, list[datetime]]) -> None:
+        self.moments = moments
 
     def seconds(self, answer: Answer) -> float | None:
         """Estimated time spent on a submitted answer; None for a person's first, and after a break."""
