@@ -22,8 +22,8 @@ from studio.label.argilla_suggestions import suggestions
 from studio.label.argilla_text import escaped
 from studio.label.backend import Item, TaskSpec
 
-FIRST, SMALLEST, LARGEST = 40, 5, 250
-CHUNK_SECONDS = 0.3
+FIRST, SMALLEST, LARGEST = 40, 5, 150
+CHUNK_SECONDS = 0.2
 """How long the server works on a chunk, about; it answers nobody else meanwhile."""
 CHUNK_BYTES = 1_000_000
 PATIENCE_S = 120.0

@@ -10,7 +10,7 @@ import pytest
 
 from studio.errors import Conflict, InvalidInput, Unavailable
 from studio.label import argilla_dataset, argilla_publish
-from studio.label.argilla_publish import CHUNK_BYTES, LARGEST, MOST_MESSAGES, SMALLEST, Pace, Publisher
+from studio.label.argilla_publish import CHUNK_BYTES, CHUNK_SECONDS, LARGEST, MOST_MESSAGES, SMALLEST, Pace, Publisher
 from studio.label.argilla_rest import Unreachable
 from studio.label.argilla_suggestions import fits
 from studio.label.backend import Item, Question, QuestionKind, TaskSpec
@@ -89,7 +89,7 @@ def test_the_size_of_a_chunk_follows_the_clock() -> None:
     for _chunk in range(9):
         pace.learn(pace.size, 0.0)
     assert pace.size == LARGEST
-    pace.learn(LARGEST, 3.0)
+    pace.learn(LARGEST, 10 * CHUNK_SECONDS)
     assert pace.size == LARGEST // 10
     pace.learn(pace.size, 1000.0)
     assert pace.size == SMALLEST
