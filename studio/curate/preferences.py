@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from storage.tables import PreferencePair
 from studio.curate.decisions import joined
 from studio.curate.outputs import same_answer
 
-AUTHORITY = {"ranking": 0, "review": 1, "correction": 2}
-"""Where sources contradict each other the higher one is right: the output that stands today outranks the rest."""
+REVIEW = "review"
+AUTHORITY = {"ranking": 0, REVIEW: 1}
+"""Where people compared the same two answers twice, the higher source counts."""
+CORRECTION = "correction"
+"""Source of what follows from the output that stands today; it outranks every comparison that says the reverse."""
 PEOPLE, FEEDBACK = "people", "correction"
 """Sources of outputs that people gave: teammates who decided, users who corrected an answer."""
 
@@ -30,6 +33,11 @@ class Preference:
     def direction(self) -> tuple[str, str]:
         """Equal for preferences that say the same."""
         return same_answer(self.chosen), same_answer(self.rejected)
+
+    @property
+    def weight(self) -> int:
+        """How much it says for its direction: a review was decided, however people had voted before."""
+        return 1 if self.source == REVIEW else self.votes - self.against
 
     def turned(self) -> Preference:
         """The same votes told the other way round."""
@@ -51,7 +59,7 @@ def correction(output: str, original: str, source: str, *, verified: bool, decid
     if output == original or same_answer(output) == same_answer(original):
         return None
     votes = len(decided_by.split(",")) if decided_by else 1
-    return Preference(output, original, "correction", votes, 0, decided_by)
+    return Preference(output, original, CORRECTION, votes, 0, decided_by)
 
 
 def settled(preferences: Sequence[Preference]) -> list[Preference]:
@@ -65,15 +73,32 @@ def settled(preferences: Sequence[Preference]) -> list[Preference]:
 
 
 def _one(group: list[Preference]) -> Preference | None:
-    """The preference of a group about the same two answers."""
-    top = max(AUTHORITY.get(each.source, 0) for each in group)
-    leading = next(each for each in group if AUTHORITY.get(each.source, 0) == top)
-    forward = [each if each.direction == leading.direction else each.turned() for each in group]
-    balance = sum(each.votes - each.against for each in forward if AUTHORITY.get(each.source, 0) == top)
+    """What a group about the same two answers comes to: the highest source speaks alone.
+
+    A correction only says which answer stands; where people also compared the two, that comparison is what is told.
+    """
+    standing = next((each for each in group if each.source == CORRECTION), None)
+    stated = [each for each in group if each.source != CORRECTION]
+    if standing is None:
+        return _sum(_highest(stated))
+    agreeing = [each for each in stated if each.direction == standing.direction and each.weight > 0]
+    found = _sum(_highest(agreeing)) if agreeing else None
+    return replace(found, decided_by=joined([found.decided_by, standing.decided_by])) if found else standing
+
+
+def _highest(stated: list[Preference]) -> list[Preference]:
+    top = max(AUTHORITY.get(each.source, 0) for each in stated)
+    return [each for each in stated if AUTHORITY.get(each.source, 0) == top]
+
+
+def _sum(stated: list[Preference]) -> Preference | None:
+    """Everybody's votes together, told the way that has the most weight; None for a draw."""
+    signed = [(each, 1 if each.direction == stated[0].direction else -1) for each in stated]
+    balance = sum(sign * each.weight for each, sign in signed)
     if balance == 0:
         return None
-    right_way = forward if balance > 0 else [each.turned() for each in forward]
-    first = leading if balance > 0 else leading.turned()
-    signed = joined(each.decided_by for each in right_way if each.votes > each.against)
-    votes, against = (sum(getattr(each, name) for each in right_way) for name in ("votes", "against"))
-    return Preference(first.chosen, first.rejected, leading.source, votes, against, signed)
+    way = 1 if balance > 0 else -1
+    told = [each if sign == way else each.turned() for each, sign in signed]
+    names = joined(each.decided_by for each, sign in signed if sign * way * each.weight > 0)
+    votes, against = sum(each.votes for each in told), sum(each.against for each in told)
+    return Preference(told[0].chosen, told[0].rejected, stated[0].source, votes, against, names)

@@ -25,9 +25,21 @@ def test_a_draw_is_no_preference() -> None:
 
 def test_what_a_review_decided_outranks_a_ranking_and_the_output_that_stands_outranks_both() -> None:
     crowd, chair = Preference("a", "b", "ranking", 5, 0, "crowd"), Preference("b", "a", "review", 1, 0, "chair")
-    assert settled([crowd, chair]) == [Preference("b", "a", "review", 1, 5, "chair")]
+    assert settled([crowd, chair]) == [chair]
     standing = Preference("a", "b", "correction", 1, 0, "mia")
-    assert settled([chair, standing]) == [Preference("a", "b", "correction", 1, 1, "mia")]
+    assert settled([chair, standing]) == [standing]
+    assert settled([crowd, chair, standing]) == [Preference("a", "b", "ranking", 5, 0, "crowd, mia")]
+
+
+def test_a_review_stands_however_people_had_voted_before() -> None:
+    overruled, alone = Preference("b", "a", "review", 1, 2, "chair"), Preference("c", "a", "review", 0, 0, "chair")
+    assert settled([overruled, alone]) == [overruled, alone]
+
+
+def test_a_correction_that_people_compared_with_the_original_is_told_as_that_comparison() -> None:
+    chair = Preference("fixed", "wrong", "review", 3, 1, "rita")
+    standing = Preference("fixed", "wrong", "correction", 1, 0, "rita")
+    assert settled([chair, standing]) == [chair]
 
 
 def test_answers_that_mean_the_same_or_are_empty_are_no_pair() -> None:
