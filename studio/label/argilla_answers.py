@@ -14,10 +14,7 @@ from studio.label.argilla_suggestions import spans_from_browser
 from studio.label.backend import Answer
 
 CLOCK_DOUBT = timedelta(minutes=2)
-GONE = (
-    "Somebody deleted this task in Argilla. The answers collected so far are kept; "
-    "close the task and make a new one for what is left."
-)
+GONE = "Somebody deleted this task in Argilla. The answers collected so far are kept; send the rest again on Label."
 
 
 def changed(rest: ArgillaRest, ref: str, since: datetime | None, *, embedded: bool) -> Iterator[Answer]:
