@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import streamlit as st
 
 from storage.tables import Job, LabelTask
 from studio.access.actor import Actor, Role
 from studio.label.losing import trouble
+from studio.label.publishing import skipped_items
 from studio.label.templates import template
 from studio.ui.argilla_door import door
 from studio.ui.components import job_panel, status_badge
@@ -14,7 +17,7 @@ from studio.ui.formats import ago, plain
 from studio.ui.label.actions import deciding
 from studio.ui.label.figures import figures
 from studio.ui.label.quality import quality
-from studio.ui.label.words import due, is_overdue
+from studio.ui.label.words import counted, due, is_overdue
 from studio.ui.state import current_studio
 
 REFRESH_S = 5.0
@@ -31,6 +34,7 @@ def task_card(task: LabelTask, actor: Actor, project_id: str, *, inside: bool = 
             job_panel(sending.id, key=f"sending_{task.id}")
         if trouble(task):
             st.warning(plain(trouble(task)), icon=":material/link_off:", title="Argilla no longer has this task")
+        _skipped(task)
         if task.backend_ref:
             st.fragment(figures, run_every=REFRESH_S if task.state == "open" else None)(task.id)
         if actor.can(Role.EDITOR):
@@ -58,6 +62,14 @@ def _links(task: LabelTask, actor: Actor) -> None:
         st.caption(" · ".join(facts), width="stretch")
         if is_answerable(task) and actor.can(Role.LABELER):
             st.link_button("Open Argilla", door(task.id), icon=":material/open_in_new:")
+
+
+def _skipped(task: LabelTask) -> None:
+    """What could not be asked about, and why."""
+    reasons = Counter(each.reason for each in skipped_items(task))
+    if reasons:
+        said = "; ".join(f"{counted(count, 'example')} because {reason}" for reason, count in reasons.most_common())
+        st.caption(f":material/info: Not sent: {plain(said)}.")
 
 
 def is_answerable(task: LabelTask) -> bool:

@@ -19,6 +19,8 @@ from studio.ui.state import current_studio
 VERDICTS = {
     "confirmed": ("Confirmed", "People agree that the model's answer is right"),
     "corrected": ("Corrected", "People agree on another answer"),
+    "marked": ("Marked", "People agree on the very passages, or that there are none"),
+    "tied": ("Tied", "No answer is preferred by more than half, and nobody contradicts another"),
     "disputed": ("Disputed", "People disagree and nobody decided yet: a review session settles it"),
     "left_out": ("Left out", "Nobody could say what is right"),
 }
