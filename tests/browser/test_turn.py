@@ -123,8 +123,10 @@ def answer_in_argilla(page: Page, link: str) -> None:
     argilla = opened.value
     keep_inside(argilla.context)
     argilla.set_default_timeout(60_000)
+    submit = argilla.get_by_role("button", name="Submit").first
     for _ in range(EXAMPLES):
-        expect(argilla.get_by_text("Is the answer correct?")).to_be_visible()
+        expect(argilla.get_by_text("Is the answer correct?")).to_be_visible(timeout=60_000)
+        expect(submit).to_be_disabled(timeout=60_000)  # the next record is there, and nothing is chosen yet
         right = as_json(truth(argilla.locator("body").inner_text()))
         answer = argilla.locator("[contenteditable=true]").first
         is_right = answer.inner_text().strip() == right
@@ -132,9 +134,8 @@ def answer_in_argilla(page: Page, link: str) -> None:
         if not is_right:
             answer.fill(right)
         with argilla.expect_response(lambda a: "/responses" in a.url and a.request.method in ("POST", "PUT")) as sent:
-            argilla.get_by_role("button", name="Submit").first.click()
+            submit.click()
         assert sent.value.ok
-        argilla.wait_for_timeout(800)  # the next record slides in
     argilla.close()
 
 
