@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import and_, func, or_
+from sqlalchemy import String, and_, cast, func, or_
 from sqlmodel import Session, col, select
 
 from storage.repositories.base import Repository
@@ -163,11 +163,15 @@ class AgendaRepository:
         self.session = session
 
     def task_items(self, task_id: str) -> list[LabelItem]:
-        """Items of a task that at least two people answered."""
-        several = select(Annotation.item_id).where(Annotation.task_id == task_id, Annotation.status == "submitted")
-        several = several.group_by(col(Annotation.item_id)).having(func.count() > 1)
-        query = select(LabelItem).where(LabelItem.task_id == task_id, col(LabelItem.id).in_(several))
-        return list(self.session.exec(query.order_by(LabelItem.id)))
+        """Items of a task that are disputed or got different answers; whether those differ enough is not asked here."""
+        answers = func.count(func.distinct(cast(Annotation.answers, String)))
+        differ: Any = select(Annotation.item_id).where(Annotation.task_id == task_id, Annotation.status == "submitted")
+        differ = differ.group_by(col(Annotation.item_id)).having(answers > 1)
+        disputed = select(Resolution.item_id).where(Resolution.task_id == task_id, Resolution.verdict == "disputed")
+        either = or_(col(LabelItem.id).in_(differ), col(LabelItem.id).in_(disputed))
+        return list(
+            self.session.exec(select(LabelItem).where(LabelItem.task_id == task_id, either).order_by(LabelItem.id))
+        )
 
     def dataset_tasks(self, dataset_id: str) -> list[str]:
         """Ids of the dataset's tasks that were sent."""

@@ -19,9 +19,9 @@ from studio.label.review.worth import TOPIC, Find
 Floats = NDArray[np.float32]
 WORDS = re.compile(r"\w{3,}")
 WIDTH = 1024
-LOOKED_AT = 2000
+LOOKED_AT = 1000
 """Newest examples compared; more would not change who is far from whom."""
-LENGTH = 4000
+LENGTH = 2000
 
 
 def new_topics(session: Session, dataset_id: str, most: int) -> Iterator[Find]:
@@ -43,11 +43,14 @@ def tf_idf(texts: Sequence[str]) -> tuple[Floats, dict[str, int]]:
     """One unit row per text (words hashed into columns), and in how many texts each word is."""
     counts = [Counter(WORDS.findall(text.lower())) for text in texts]
     commonness: Counter[str] = Counter(word for each in counts for word in each)
-    table = np.zeros((len(texts), WIDTH), dtype=np.float32)
-    for row, words in enumerate(counts):
-        for word, count in words.items():
-            weight = (1 + np.log(count)) * np.log((1 + len(texts)) / commonness[word])
-            table[row, zlib.crc32(word.encode("utf-8", "replace")) % WIDTH] += weight
+    columns = {word: zlib.crc32(word.encode("utf-8", "replace")) % WIDTH for word in commonness}
+    cells = [
+        (row, columns[word], count, commonness[word]) for row, each in enumerate(counts) for word, count in each.items()
+    ]
+    places = np.array(cells, dtype=np.int64).reshape(-1, 4)
+    weights = (1 + np.log(places[:, 2])) * np.log((1 + len(texts)) / places[:, 3])
+    flat = np.bincount(places[:, 0] * WIDTH + places[:, 1], weights, minlength=len(texts) * WIDTH)
+    table = flat.reshape(len(texts), WIDTH)
     length = np.linalg.norm(table, axis=1, keepdims=True)
     return (table / np.where(length > 0, length, 1)).astype(np.float32), dict(commonness)
 

@@ -130,3 +130,9 @@ def test_an_example_changed_by_another_way_in_the_same_moment_is_not_lost(board:
     results = at_once(correct, lambda: board.reviews.undo(RITA, item.id, item.revision))
     example = board.row(Example, item.example_id)
     assert example.output == "by hand" and all(each is None or not isinstance(each, NotAllowed) for each in results)
+
+
+def test_every_kind_of_agenda_can_be_made(board: Board) -> None:
+    for kind, count in (("task", 3), ("disputes", 3), ("value", 4), ("topics", 2), ("feedback", 0), ("conflicts", 0)):
+        found = board.reviews.preview(board.project.id, board.dataset.id, {"kind": kind, "task_id": board.task.id})
+        assert (kind, len(found)) == (kind, count)

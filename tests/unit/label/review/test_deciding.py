@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from storage.artifacts import Artifacts
 from storage.tables import Annotation, DatasetVersion, Example, Guideline, LabelTask, PreferencePair, Resolution
 from studio.access.actor import Actor
+from studio.curate.datasets import Datasets
 from studio.curate.intake import take_in
+from studio.curate.snapshot import read_version
 from studio.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from studio.jobs.queue import Jobs
 from studio.label.review.deciding import snapshot
@@ -190,6 +193,17 @@ def test_a_call_captured_later_with_the_same_prompt_follows_it_to_golden(board: 
 def test_the_decision_says_which_versions_may_have_trained_on_a_row_that_moved_to_golden(board: Board) -> None:
     board.add(DatasetVersion(dataset_id=board.dataset.id, number=4, digest="d", train_rows=3, golden_rows=0))
     assert board.settle(board.start(), verdict="confirmed", keep="golden").decision["frozen_in"] == [4]
+
+
+def test_a_row_that_moved_to_golden_leaks_into_no_training_file(board: Board, artifacts: Artifacts) -> None:
+    datasets = Datasets(board.database, artifacts, Jobs(board.database))
+    review = board.start()
+    twin = board.twin_of(board.items(review)[0].example_id)
+    item = board.settle(review, verdict="confirmed", keep="golden")
+    board.change(twin, excluded=None, split="train")  # somebody takes the repetition in again by hand
+    frozen = read_version(artifacts, datasets.freeze_now(RITA, board.dataset.id).digest)
+    assert [row.example_id for row in frozen.golden] == [item.example_id] and frozen.golden[0].verified
+    assert frozen.train and twin.id not in [row.example_id for row in frozen.train]
 
 
 def test_of_equal_prompts_only_the_decided_one_is_in(board: Board) -> None:
