@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from studio.curate.outputs import same_answer as same_answer
 
 Thing = TypeVar("Thing", bound=Hashable)
 
@@ -30,15 +31,6 @@ class Decision:
     verdict: str
     output: str | None = None
     rule: str = ""
-
-
-def same_answer(text: str) -> str:
-    """A form in which equal answers are equal text: JSON by value, anything else without space at the ends."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return "text:" + text.strip()
-    return "json:" + json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def settle(shown: str, chosen: str, rule: str) -> Decision:

@@ -100,7 +100,7 @@ def trade_off(points: Sequence[tuple[str, float, float, float]], *, key: str, he
 
 def _line_across(bar: Bar) -> dict[str, Any]:
     """A dashed line at a value, a pale band for its interval; no bar of its own."""
-    label = {"formatter": f"{bar.name} {bar.mean:.0%}, n={bar.n:,}", "position": "insideEndTop", "color": WHISKER}
+    label = {"formatter": f"people {100 * bar.mean:.0f} %", "position": "insideStartTop", "color": WHISKER}
     line = {"yAxis": round(100 * bar.mean, 1), "label": label}
     style = {"type": "dashed", "width": 2, "color": WHISKER}
     band = [{"yAxis": round(100 * bar.low, 1)}, {"yAxis": round(100 * bar.high, 1)}]
