@@ -9,7 +9,8 @@ Distances between sets, spans and rankings, with their papers, are in `distances
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -44,21 +45,20 @@ def percent_agreement(rows: Sequence[Row]) -> float | None:
 
 def cohen_kappa(rows: Sequence[Row], replicates: int = REPLICATES, seed: int = 0) -> Measured:
     """Cohen's kappa of two people over the items both answered: (p_o - p_e) / (1 - p_e)."""
-    pairs = [(row[0], row[1]) for row in rows if row[0] is not None and row[1] is not None]
+    pairs = Counter((row[0], row[1]) for row in rows if row[0] is not None and row[1] is not None)
     if not pairs:
         return Measured(None, None, None)
     index = _index(value for pair in pairs for value in pair)
-    first = np.eye(len(index))[[index[pair[0]] for pair in pairs]]
-    second = np.eye(len(index))[[index[pair[1]] for pair in pairs]]
-    equal = np.array([float(pair[0] == pair[1]) for pair in pairs])
+    first, second = (np.array([index[pair[person]] for pair in pairs]) for person in (0, 1))
+    equal = (first == second).astype(np.float64)
 
-    def kappa(weights: Floats) -> Floats:
-        n = weights.sum(axis=1)
-        observed = weights @ equal / n
-        expected = ((weights @ first) * (weights @ second)).sum(axis=1) / n**2
-        return _ratio(observed - expected, 1 - expected)
+    def kappa(weights: Floats) -> float:
+        n = weights.sum()
+        ours, theirs = (np.bincount(each, weights, len(index)) for each in (first, second))
+        expected = ours @ theirs / n**2
+        return _ratio(weights @ equal / n - expected, 1 - expected)
 
-    return _measured(kappa, len(pairs), replicates, seed)
+    return _measured(kappa, list(pairs.values()), replicates, seed)
 
 
 def krippendorff_alpha(rows: Sequence[Row], scale: Scale, replicates: int = REPLICATES, seed: int = 0) -> Measured:
@@ -72,19 +72,21 @@ def krippendorff_alpha(rows: Sequence[Row], scale: Scale, replicates: int = REPL
     if not units:
         return Measured(None, None, None)
     values = sorted(_index(value for unit in units for value in unit), key=_order)
-    counts = _counts(units, values)
-    return _measured(_alpha(counts, values, scale), len(units), replicates, seed)
+    place = {value: at for at, value in enumerate(values)}
+    kinds = Counter(tuple(sorted(place[value] for value in unit)) for unit in units)
+    return _measured(_alpha(_Answers.of(kinds, len(values)), values, scale), list(kinds.values()), replicates, seed)
 
 
 def mean_tau(rows: Sequence[Row], replicates: int = REPLICATES, seed: int = 0) -> Measured:
     """Kendall's tau-b of two people's rankings of an item, averaged over pairs of people, then over items."""
     found = [_pairs_tau(answers) for answers in map(_answered, rows)]
-    known = np.array([tau for tau in found if tau is not None])
+    kinds = Counter(tau for tau in found if tau is not None)
+    taus = np.array(list(kinds))
 
-    def mean(weights: Floats) -> Floats:
-        return np.asarray(weights @ known / weights.sum(axis=1))
+    def mean(weights: Floats) -> float:
+        return float(weights @ taus / weights.sum())
 
-    return _measured(mean, len(known), replicates, seed) if len(known) else Measured(None, None, None)
+    return _measured(mean, list(kinds.values()), replicates, seed) if kinds else Measured(None, None, None)
 
 
 def _pairs_tau(rankings: Sequence[Any]) -> float | None:
@@ -109,16 +111,71 @@ def _few_values(units: list[list[Hashable]], seed: int) -> list[list[Hashable]]:
     return kept
 
 
-def _alpha(counts: Floats, values: Sequence[Any], scale: Scale) -> Callable[[Floats], Floats]:
-    """Alpha per row of weights, which say how often each unit is in the sample."""
-    if scale == "nominal":
-        return lambda weights: _nominal_alpha(counts, weights)
+@dataclass(frozen=True)
+class _Answers:
+    """Every answer by its kind of unit and its value, and the units' sizes; no table, which would be huge for texts."""
+
+    unit: NDArray[np.intp]
+    value: NDArray[np.intp]
+    sizes: Floats
+    distinct: int
+
+    @classmethod
+    def of(cls, units: Iterable[Sequence[int]], distinct: int) -> _Answers:
+        """From each unit's answers, as places of their values."""
+        placed = list(units)
+        unit = np.array([at for at, answers in enumerate(placed) for _answer in answers])
+        value = np.array([answer for answers in placed for answer in answers])
+        return cls(unit, value, np.array([float(len(answers)) for answers in placed]), distinct)
+
+    def totals(self, weights: Floats) -> Floats:
+        """How often each value was given in the sample."""
+        return np.bincount(self.value, weights[self.unit], self.distinct).astype(np.float64)
+
+    def table(self) -> Floats:
+        """How often each unit (row) got each value (column); only for few values."""
+        shape = len(self.sizes), self.distinct
+        flat = np.bincount(self.unit * self.distinct + self.value, minlength=shape[0] * shape[1])
+        return flat.reshape(shape).astype(np.float64)
+
+    def disagreement(self, table: Floats, distance: Floats) -> Floats:
+        """Per unit: the distances of its pairs of answers, over its size less one."""
+        return np.asarray(((table @ distance) * table).sum(axis=1) / (self.sizes - 1))
+
+    def differing(self) -> Floats:
+        """`disagreement` where any two values are equally far apart."""
+        _pairs, at, often = np.unique(self.unit * self.distinct + self.value, return_index=True, return_counts=True)
+        same = np.bincount(self.unit[at], often.astype(np.float64) ** 2, len(self.sizes))
+        return np.asarray((self.sizes**2 - same) / (self.sizes - 1))
+
+
+def _alpha(answers: _Answers, values: Sequence[Any], scale: Scale) -> Callable[[Floats], float]:
+    """Alpha of a sample, of weights which say how often each unit is in it."""
     if scale == "ordinal":
-        return lambda weights: np.array(
-            [_distance_alpha(counts, weight[None], _by_rank(weight @ counts))[0] for weight in weights]
-        )
+        return _ordinal_alpha(answers)
+    if scale == "nominal":
+        differing = answers.differing()
+        return lambda weights: _ratio_alpha(answers, weights, differing, lambda all_: all_.sum() ** 2 - all_ @ all_)
     distance = _distances(values, scale)
-    return lambda weights: _distance_alpha(counts, weights, distance)
+    apart = answers.disagreement(answers.table(), distance)
+    return lambda weights: _ratio_alpha(answers, weights, apart, lambda all_: all_ @ distance @ all_)
+
+
+def _ordinal_alpha(answers: _Answers) -> Callable[[Floats], float]:
+    """The distance of two values depends on how many answers of the sample lie between them."""
+    table = answers.table()
+
+    def alpha(weights: Floats) -> float:
+        distance = _by_rank(answers.totals(weights))
+        apart = answers.disagreement(table, distance)
+        return _ratio_alpha(answers, weights, apart, lambda all_: all_ @ distance @ all_)
+
+    return alpha
+
+
+def _ratio_alpha(answers: _Answers, weights: Floats, observed: Floats, expected: Callable[[Floats], Any]) -> float:
+    totals = answers.totals(weights)
+    return 1 - _ratio(float(weights @ observed), float(expected(totals)) / (totals.sum() - 1))
 
 
 def _distances(values: Sequence[Any], scale: Scale) -> Floats:
@@ -131,53 +188,43 @@ def _distances(values: Sequence[Any], scale: Scale) -> Floats:
     return found
 
 
-def _counts(units: Sequence[Sequence[Hashable]], values: Sequence[Hashable]) -> Floats:
-    """How often each unit (row) got each value (column)."""
-    index = {value: at for at, value in enumerate(values)}
-    counts = np.zeros((len(units), len(values)))
-    for at, unit in enumerate(units):
-        for value in unit:
-            counts[at, index[value]] += 1
-    return counts
-
-
-def _nominal_alpha(counts: Floats, weights: Floats) -> Floats:
-    """Alpha per row of `weights`, which say how often each unit is in the sample."""
-    sizes = counts.sum(axis=1)
-    different = (sizes**2 - (counts**2).sum(axis=1)) / (sizes - 1)
-    n = weights @ sizes
-    expected = (n**2 - ((weights @ counts) ** 2).sum(axis=1)) / (n - 1)
-    return 1 - _ratio(weights @ different, expected)
-
-
-def _distance_alpha(counts: Floats, weights: Floats, distance: Floats) -> Floats:
-    """Alpha per row of `weights` where values lie near or far from each other."""
-    totals = weights @ counts
-    observed = weights @ (((counts @ distance) * counts).sum(axis=1) / (counts.sum(axis=1) - 1))
-    expected = ((totals @ distance) * totals).sum(axis=1) / (totals.sum(axis=1) - 1)
-    return 1 - _ratio(observed, expected)
-
-
 def _by_rank(totals: Floats) -> Floats:
     """Squared ordinal distances: the values between two, half of each end."""
     ranks = np.cumsum(totals) - totals / 2
     return np.asarray((ranks[:, None] - ranks[None, :]) ** 2)
 
 
-def _measured(measure: Any, n: int, replicates: int, seed: int) -> Measured:
-    value = float(measure(np.ones((1, n)))[0])
+def _measured(measure: Callable[[Floats], float], counts: Sequence[int], replicates: int, seed: int) -> Measured:
+    """`counts` says how many units are of each kind; units with the same answers are of one kind and drawn together."""
+    kinds = np.array(counts, dtype=np.float64)
+    n = int(kinds.sum())
+    value = float(measure(kinds))
     if np.isnan(value):
         return Measured(None, None, None)
-    draws = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=replicates).astype(np.float64)
-    sample = measure(draws)
+    sample = np.array([measure(weights) for weights in _samples(kinds, _affordable(replicates, len(kinds)), seed)])
     known = sample[~np.isnan(sample)]
     low, high = np.percentile(known, [2.5, 97.5]) if len(known) else (value, value)
     return Measured(value, float(low), float(high))
 
 
-def _ratio(above: Floats, below: Floats) -> Floats:
-    sound = below > 1e-12
-    return np.where(sound, above / np.where(sound, below, 1.0), np.nan)
+def _samples(kinds: Floats, replicates: int, seed: int) -> Iterator[Floats]:
+    """As many units as there are, drawn with replacement, as counts by kind."""
+    draw, n = np.random.default_rng(seed), int(kinds.sum())
+    kind_of = np.repeat(np.arange(len(kinds)), kinds.astype(int))
+    for _replicate in range(replicates):
+        if 10 * len(kinds) < n:
+            yield draw.multinomial(n, kinds / n).astype(np.float64)
+        else:
+            yield np.bincount(kind_of[draw.integers(0, n, n)], minlength=len(kinds)).astype(np.float64)
+
+
+def _affordable(replicates: int, kinds: int) -> int:
+    """Fewer samples where thousands of texts differ from each other; never fewer than 200 of the 1,000."""
+    return min(replicates, max(200, 2_000_000 // kinds))
+
+
+def _ratio(above: float, below: float) -> float:
+    return above / below if below > 1e-12 else float("nan")
 
 
 def _answered(row: Row) -> list[Hashable]:

@@ -194,7 +194,8 @@ def _record(
     kept = resolution or Resolution(task_id=task.id, item_id=item.id, example_id=item.example_id)
     kept.verdict, kept.output, kept.rule = decision.verdict, decision.output, decision.rule
     kept.decided_by = decided_by
-    return ResolutionRepository(session).add(kept)
+    session.add(kept)
+    return kept
 
 
 def _put(task: LabelTask, example: Example, resolution: Resolution, decision: Decision) -> None:

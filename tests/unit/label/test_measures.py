@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import krippendorff
 import numpy as np
@@ -12,8 +13,8 @@ from scipy.stats import kendalltau
 from studio.label.distances import masi, span_distance, tau_b
 from studio.label.measures import (
     MOST_VALUES,
-    _counts,
-    _nominal_alpha,
+    _alpha,
+    _Answers,
     cohen_kappa,
     krippendorff_alpha,
     mean_tau,
@@ -88,11 +89,20 @@ def test_the_interval_holds_the_value_narrows_with_n_and_repeats_exactly() -> No
     assert krippendorff_alpha(few, "ordinal") == small
 
 
-def test_a_unit_drawn_twice_counts_as_two_units() -> None:
+@pytest.mark.parametrize("scale", ["nominal", "ordinal", "interval"])
+def test_a_unit_drawn_twice_counts_as_two_units(scale: Any) -> None:
     units = [[value for value in row if value is not None] for row in FOUR_OBSERVERS]
     units = [unit for unit in units if len(unit) > 1]
-    weighted = _nominal_alpha(_counts(units, [1, 2, 3, 4, 5]), np.full((1, len(units)), 2.0))[0]
-    assert weighted == pytest.approx(krippendorff_alpha([row for row in FOUR_OBSERVERS for _ in "ab"], "nominal").value)
+    values = [1, 2, 3, 4, 5]
+    placed = [[value - 1 for value in unit] for unit in units]
+    weighted = _alpha(_Answers.of(placed, len(values)), values, scale)(np.full(len(units), 2.0))
+    assert weighted == pytest.approx(krippendorff_alpha([row for row in FOUR_OBSERVERS for _ in "ab"], scale).value)
+
+
+def test_thousands_of_different_texts_need_no_table_of_them() -> None:
+    rows = [(f"text {at}", f"text {at}" if at % 4 else "another") for at in range(20_000)]
+    kappa, alpha = cohen_kappa(rows, replicates=5), krippendorff_alpha(rows, "nominal", replicates=5)
+    assert kappa.value == pytest.approx(0.75, abs=0.001) and alpha.value == pytest.approx(0.75, abs=0.01)
 
 
 @pytest.mark.parametrize("scale", ["nominal", "ordinal", "interval"])
