@@ -10,6 +10,7 @@ from sqlmodel import Session
 from storage.repositories.reviews import OutcomeRepository, ReviewVoteRepository
 from storage.tables import Example, PreferencePair, ReviewItem, ReviewSession
 from storage.types import now
+from studio.capture.text import storable
 from studio.curate.examples import set_answer
 from studio.errors import Conflict, InvalidInput
 from studio.label.resolve import same_answer
@@ -42,7 +43,7 @@ class Word:
             raise InvalidInput(f"Decide one of {', '.join(VERDICTS)}, and keep it as train or golden, or drop it.")
         if len(self.rule) > LONGEST_NOTE or len(self.note) > LONGEST_NOTE:
             raise InvalidInput(f"A rule or a note has at most {LONGEST_NOTE:,} characters.")
-        rule, note = self.rule.strip(), self.note.strip()
+        rule, note = storable(self.rule.strip()), storable(self.note.strip())
         if self.verdict == "left_out" or (self.keep == "drop" and self.verdict != "open"):
             return Word("left_out", None, "drop", rule, note)
         if self.verdict == "open":
@@ -51,7 +52,7 @@ class Word:
 
     def _answer(self, shown: str, rule: str, note: str) -> Word:
         output = shown if self.output is None and self.verdict == "confirmed" else (self.output or "")
-        output = output.replace("\x00", "")
+        output = storable(output)
         if not output.strip():
             raise InvalidInput("The answer is empty. Write what is right, leave the example out, or keep it open.")
         confirmed = same_answer(output) == same_answer(shown)

@@ -10,6 +10,7 @@ from sqlmodel import Session
 from storage.repositories.reviews import ReviewItemRepository
 from storage.tables import ReviewPresence, ReviewSession
 from studio.errors import Conflict, InvalidInput, NotFound, StudioError
+from studio.label.review.room import on_agenda
 from studio.label.review.shapes import Acked, Problem
 from studio.label.review.voting import Said, cast, withdraw
 
@@ -56,7 +57,7 @@ def _one(session: Session, review: ReviewSession, place: ReviewPresence, event: 
     if review.state != "open":
         raise Conflict("This session is closed and its minutes stand.")
     if isinstance(event.get("position"), int):
-        place.position = max(0, event["position"])
+        place.position = on_agenda(event["position"])
     if event.get("wish") == MOVE:
         return False
     item = ReviewItemRepository(session).get(str(event.get("item_id") or ""))

@@ -19,6 +19,7 @@ from studio.label.publishing import shown_messages
 from studio.label.review.found import PRESENT_S, found_review
 from studio.label.review.shapes import Ballot, Card, Line, Room
 
+FARTHEST = 10_000
 UNDO = "undo"
 """Key of a decision that keeps what it replaced; nobody but undo reads it."""
 
@@ -26,6 +27,11 @@ UNDO = "undo"
 def here(presence: ReviewPresence) -> bool:
     """Whether the person is in the room now."""
     return presence.seen_at > now() - timedelta(seconds=PRESENT_S)
+
+
+def on_agenda(position: int) -> int:
+    """A position as it may be stored, whatever a browser says."""
+    return min(max(0, int(position)), FARTHEST)
 
 
 def place_of(session: Session, review: ReviewSession, person: str) -> ReviewPresence:

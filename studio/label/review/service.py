@@ -13,6 +13,7 @@ from storage.repositories.reviews import ReviewItemRepository, ReviewSessionRepo
 from storage.tables import LabelTask, ReviewItem, ReviewSession
 from storage.types import now
 from studio.access.actor import Actor, Role, permit
+from studio.capture.text import storable
 from studio.curate.datasets import found_dataset
 from studio.errors import Conflict, InvalidInput
 from studio.label.review import accord, deciding
@@ -22,7 +23,7 @@ from studio.label.review.events import acked_of, carry_out
 from studio.label.review.found import found_review, held_review, must_chair, open_item, open_review
 from studio.label.review.markdown import as_markdown
 from studio.label.review.minutes import minutes_of
-from studio.label.review.room import place_of, show_room, show_window
+from studio.label.review.room import on_agenda, place_of, show_room, show_window
 from studio.label.review.shapes import Acked, AgendaLine, Card, Minutes, Place, Room
 from studio.label.review.voting import Said, cast
 
@@ -76,7 +77,7 @@ class Reviews:
             review = ReviewSession(
                 project_id=dataset.project_id,
                 dataset_id=dataset_id,
-                title=title.strip(),
+                title=storable(title.strip()),
                 source=dict(source),
                 task_id=_task_id(session, source),
                 chair=actor.username,
@@ -118,7 +119,7 @@ class Reviews:
         with self.database.write() as session:
             permit(session, actor, Role.LABELER)
             place = place_of(session, held_review(session, session_id), actor.username)
-            place.seen_at, place.position = now(), max(0, position)
+            place.seen_at, place.position = now(), on_agenda(position)
             session.add(place)
 
     def room(self, actor: Actor, session_id: str) -> Room:

@@ -11,6 +11,7 @@ from sqlmodel import Session
 from storage.repositories.reviews import ReviewPresenceRepository, ReviewVoteRepository
 from storage.tables import ReviewItem, ReviewSession, ReviewVote
 from storage.types import now
+from studio.capture.text import storable
 from studio.errors import Conflict, InvalidInput
 from studio.label.resolve import same_answer
 from studio.label.review.room import here
@@ -32,7 +33,7 @@ class Said(BaseModel):
     def read(cls, found: Mapping[str, Any], choices: Sequence[Mapping[str, Any]]) -> Said:
         """Check it against the answers on offer. Raises InvalidInput with the fix."""
         try:
-            said = cls.model_validate(dict(found))
+            said = cls.model_validate(storable(dict(found)))
         except ValidationError as error:
             first = error.errors()[0]
             raise InvalidInput(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
@@ -49,7 +50,7 @@ class Said(BaseModel):
 
     def _written(self, choices: Sequence[Mapping[str, Any]]) -> Said:
         """An answer of one's own; one that says the same as an offered answer is a vote for that."""
-        text = _storable(self.output or "")
+        text = self.output or ""
         if not text.strip():
             raise InvalidInput("The answer is empty. Write one, choose one that is offered, or skip.")
         for place, offered in enumerate(choices):
@@ -70,7 +71,7 @@ def cast(session: Session, review: ReviewSession, item: ReviewItem, person: str,
     if item.state != "voting":
         raise Conflict("The votes on this item are on the table already, so yours can no longer change.")
     vote = vote or ReviewVote(item_id=item.id, person=person)
-    vote.choice, vote.output, vote.wish, vote.comment = said.choice, said.output, said.wish, _storable(said.comment)
+    vote.choice, vote.output, vote.wish, vote.comment = said.choice, said.output, said.wish, said.comment
     vote.voted_at = now()
     votes.add(vote)
     if all_in(session, review, {each.person for each in votes.of_item(item.id)}):
@@ -114,7 +115,3 @@ def output_of(vote: ReviewVote, item: ReviewItem) -> str | None:
     if vote.output is not None:
         return vote.output
     return str(item.choices[vote.choice]["output"]) if vote.choice is not None else None
-
-
-def _storable(text: str) -> str:
-    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")

@@ -94,6 +94,8 @@ def complaints(session: Session, project_id: str, dataset_id: str) -> Iterator[F
 
 
 def _is_open(task: LabelTask, item: LabelItem, given: Sequence[Annotation], resolution: Resolution | None) -> bool:
+    if item.gold:  # its answer is known: it measures people
+        return False
     return resolution.verdict == "disputed" if resolution else is_conflict(task, item, given)
 
 

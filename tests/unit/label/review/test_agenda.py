@@ -62,6 +62,12 @@ def test_a_disagreement_nobody_applied_yet_is_found_and_a_settled_one_is_not(boa
     assert fresh.id in found and settled.id not in found
 
 
+def test_items_with_known_answers_measure_people_and_are_not_discussed(board: Board) -> None:
+    gold = label(board, 20, disputed=False, mia=("correct", ""), noah=("wrong", FIX))
+    board.change(gold, gold={"verdict": "correct"})
+    assert gold.id not in [each.label_item_id for each in of_task(board)]
+
+
 def test_ratings_far_apart_are_a_disagreement_and_near_ones_are_not(board: Board) -> None:
     task = LabelTask(dataset_id=board.dataset.id, name="Rate", template="rating", state="open")
     board.add(task)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from studio.curate.intake import take_in
 from studio.curate.snapshot import read_version
 from studio.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from studio.jobs.queue import Jobs
-from studio.label.review.deciding import snapshot
+from studio.label.review.deciding import KEEPS, VERDICTS, snapshot
 from studio.label.tasks import Labeling
 from studio.settings import Settings
 from tests.fakes.labeling import FakePlatform
@@ -141,6 +142,26 @@ def test_undo_restores_exactly_what_was_before(board: Board, word: dict[str, Any
     assert everything(board) == before
     assert (undone.state, undone.decision, undone.decided_by) == ("revealed", {}, "")
     assert board.settle(review, **word).state == "decided"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_is_decided_undoing_it_in_any_order_leaves_nothing_behind(board: Board, seed: int) -> None:
+    chance, review = random.Random(seed), board.start()
+    board.twin_of(board.items(review)[0].example_id, excluded="duplicate")
+    before = everything(board)
+    for _round in range(2):
+        for place in range(3):
+            word = {
+                "verdict": chance.choice(VERDICTS),
+                "keep": chance.choice(KEEPS),
+                "output": chance.choice((FIX, OTHER)),
+            }
+            board.settle(review, place, **word, rule=chance.choice(("", f"Rule {place}.")))
+        for item in chance.sample(board.items(review), 3):
+            board.reviews.undo(RITA, item.id, item.revision)
+        after = everything(board)
+        text = after.pop("guideline")[0]
+        assert text == before["guideline"][0] and after == {name: before[name] for name in after}
 
 
 def test_undo_of_an_open_question_gives_the_verification_back(board: Board) -> None:

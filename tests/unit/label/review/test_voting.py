@@ -232,6 +232,14 @@ def test_however_batches_overlap_and_arrive_the_votes_are_those_of_the_last_keys
     assert {vote.item_id: vote.choice for vote in board.rows(ReviewVote)} == expected
 
 
+def test_nonsense_from_a_browser_is_stored_as_what_every_database_takes(board: Board) -> None:
+    review, item = seated(board, MIA, NOAH)
+    sent = event(1, item, wish="edit", output="a\x00b\ud800", comment="\x00", position=10**30)
+    assert board.reviews.apply_events(MIA, review.id, [sent]).problems == []
+    mine = line(board, MIA, item).my_vote
+    assert mine and mine.output == "ab?" and board.reviews.enter(MIA, review.id).position == 10_000
+
+
 def test_the_position_survives_leaving_and_coming_back(board: Board) -> None:
     review, _item = seated(board, MIA)
     board.reviews.beat(MIA, review.id, 2)
