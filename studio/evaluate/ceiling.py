@@ -36,10 +36,10 @@ class Ceiling:
             what = f"the same “{self.metric.removeprefix(FIELD)}” for {100 * each.mean:.0f} % of the examples"
         interval = f"95 % interval {100 * each.low:.0f} to {100 * each.high:.0f}"
         began = " They started from a model's answer, which brings answers closer together." if self.anchored else ""
-        return (
-            f"Human ceiling: two people gave {what} of “{self.task}” ({interval}, n={each.n:,}). Do not expect a model "
-            f"to do better on this data: beyond that, people do not agree on what is right.{began}"
-        )
+        means = "Do not expect a model to do better on this data: beyond that, people do not agree on what is right."
+        if each.mean >= 1:
+            means = "Nobody differed, so people's disagreement sets no limit here."
+        return f"Human ceiling: two people gave {what} of “{self.task}” ({interval}, n={each.n:,}). {means}{began}"
 
 
 def ceilings_of(session: Session, dataset_id: str) -> list[Ceiling]:

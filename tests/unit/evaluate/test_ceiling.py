@@ -52,6 +52,11 @@ def test_the_sentence_says_what_it_is_measured_on_and_how_surely() -> None:
     assert "the same “category” for 92 %" in field.sentence and "started" not in field.sentence
 
 
+def test_people_who_never_differed_set_no_limit() -> None:
+    (found,) = widest([(measured("output", percent=100.0, n=24), task())])
+    assert "Nobody differed" in found.sentence and "Do not expect" not in found.sentence
+
+
 def test_the_commands_table_ends_with_the_people() -> None:
     share = {"mean": 0.9, "low": 0.8, "high": 0.95, "n": 60}
     facts = {
