@@ -38,8 +38,12 @@ class DecisionRepository(Repository[Resolution]):
         return [tuple(row) for row in self.session.exec(query)]
 
     def questions(self, dataset_id: str) -> dict[str, list[dict[str, Any]]]:
-        """The questions of each of the dataset's labeling tasks, by task."""
-        tasks = self.session.exec(select(LabelTask).where(LabelTask.dataset_id == dataset_id))
+        """The questions about the answer's quality of each of the dataset's labeling tasks, by task.
+
+        People's own questions may rate anything (how hard the request is), so they are left out.
+        """
+        query = select(LabelTask).where(LabelTask.dataset_id == dataset_id, LabelTask.template != "custom")
+        tasks = self.session.exec(query)
         return {task.id: task.spec.get("questions", []) for task in tasks}
 
     def has_pairs(self, dataset_id: str) -> bool:

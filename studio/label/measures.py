@@ -197,7 +197,6 @@ def _by_rank(totals: Floats) -> Floats:
 def _measured(measure: Callable[[Floats], float], counts: Sequence[int], replicates: int, seed: int) -> Measured:
     """`counts` says how many units are of each kind; units with the same answers are of one kind and drawn together."""
     kinds = np.array(counts, dtype=np.float64)
-    n = int(kinds.sum())
     value = float(measure(kinds))
     if np.isnan(value):
         return Measured(None, None, None)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from storage.repositories.decisions import DecisionRepository
 from storage.repositories.labels import AnnotationRepository
 from storage.tables import Annotation, Example, LabelTask, LogEntry
 from storage.types import now
@@ -167,3 +168,10 @@ def test_an_answer_carries_the_guidelines_it_was_given_under(desk: Desk) -> None
     desk.labeling.sync(task.id)
     found = annotations(desk, task)
     assert (found[first, "mia"].guideline_version, found[second, "mia"].guideline_version) == (1, 2)
+
+
+def test_ratings_of_peoples_own_questions_say_nothing_about_quality(desk: Desk) -> None:
+    rated = desk.send(template="rating", size=2)
+    desk.send(template="custom", size=2, options={"questions": [{"title": "How hard is it?", "kind": "rating"}]})
+    with desk.labeling.database.read() as session:
+        assert set(DecisionRepository(session).questions(desk.dataset.id)) == {rated.id}
