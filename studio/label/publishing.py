@@ -179,8 +179,9 @@ def _keep_refs(session: Session, task_id: str, published: Published, skipped: Co
     refs: dict[str, str] = {}
     for key, ref in published.records.items():
         refs.setdefault(item_and_person(key)[0], ref)
+    answered = AnnotationRepository(session).of_items(skipped, status=None)  # sent once: our answers are kept
     for item in LabelItemRepository(session).of_task(task_id):
-        if item.id in skipped:
+        if item.id in skipped and item.id not in answered:
             session.delete(item)
         else:
             item.backend_ref = refs.get(item.id, "")

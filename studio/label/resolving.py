@@ -43,7 +43,7 @@ class Applied:
         rest = (
             (self.tied, "tied"),
             (self.marked, "marked"),
-            (self.pairs, "preference pairs"),
+            (self.pairs, "preference pair" if self.pairs == 1 else "preference pairs"),
             (self.waiting, "waiting for answers"),
             (self.reviewed, "decided in review"),
         )

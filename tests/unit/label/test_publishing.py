@@ -106,6 +106,19 @@ def test_a_task_that_is_sent_again_asks_only_for_what_is_missing(desk: Desk) -> 
     assert desk.labeling.progress(task.id).complete == 1
 
 
+def test_answers_to_an_item_that_cannot_be_sent_again_are_kept(desk: Desk) -> None:
+    task = desk.send(size=2)
+    first, second = desk.ids(task)
+    desk.say(task, "mia", first, "correct")
+    desk.labeling.sync(task.id)
+    desk.change(desk.example(task, first).id, messages=[])
+    desk.platform.items.clear()
+    desk.labeling.send_again(ME, task.id)
+    task = desk.publish(task)
+    assert [each.item_id for each in skipped_items(task)] == [first]
+    assert desk.ids(task) == [first, second] and (first, "mia") in annotations(desk, task)
+
+
 def test_questions_of_an_older_release_are_read_without_ratings(desk: Desk) -> None:
     task = desk.send()
     task.spec = {"questions": [{name: value for name, value in task.spec["questions"][0].items() if name != "ratings"}]}
