@@ -19,9 +19,11 @@ from studio.access.actor import Actor
 from studio.errors import Conflict, Unavailable
 from studio.label.argilla_backend import ArgillaBackend, connect
 from studio.label.backend import Teammate
+from studio.label.draft import TaskDraft
 from studio.label.tasks import Labeling
 from studio.label.tickets import ticket
 from studio.settings import Settings
+from tests.fakes.annotators import person
 from tests.fakes.argilla_process import ArgillaProcess
 
 pytestmark = [pytest.mark.argilla, pytest.mark.slow]
@@ -93,6 +95,25 @@ def test_publishing_again_after_an_interruption_makes_no_second_task(
     run_publish(task.id)
     assert labeling.get(task.id).backend_ref == task.backend_ref
     assert {item.backend_ref for item, _example in labeling.items(task.id)} == before and len(before) == 20
+
+
+def test_shares_are_what_each_persons_queue_holds(
+    labeling: Labeling, dataset: Dataset, run_publish: Callable[[str], None], argilla: ArgillaProcess
+) -> None:
+    draft = TaskDraft(
+        dataset.id, "Shared", size=20, answers_per_item=1, people=("mia", "noah"), assignment="split", shares={"mia": 3}
+    )
+    made = labeling.create(ME, draft)
+    run_publish(made.id)
+    ref = labeling.get(made.id).backend_ref
+    queues = [
+        {each["record"]["external_id"] for each in person(argilla, name).send("POST", path, {})["items"]}
+        for name in ("mia", "noah")
+        for path in [f"/me/datasets/{ref}/records/search?limit=50"]
+    ]
+    assert [len(queue) for queue in queues] == [15, 5] and not queues[0] & queues[1]
+    for item, _example in labeling.items(made.id):
+        assert [name for name, queue in zip(("mia", "noah"), queues, strict=True) if item.id in queue] == item.asked
 
 
 class Heard(BaseHTTPRequestHandler):
