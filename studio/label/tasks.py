@@ -7,7 +7,7 @@ from storage.repositories.labels import ResolutionRepository as Resolutions
 from storage.tables import Example, HumanCeiling, LabelItem, LabelTask, Resolution
 from studio.access.actor import Actor, Role, permit
 from studio.curate.datasets import found_dataset
-from studio.errors import Conflict, NotFound
+from studio.errors import Conflict, NotAllowed, NotFound
 from studio.label import asking, collecting, guidelines, resolving
 from studio.label.agreement import Agreement
 from studio.label.argilla_health import test_connection
@@ -132,6 +132,8 @@ class Labeling(Tending):
         with self.database.read() as session:
             permit(session, actor, Role.LABELER)
             task = found_task(session, task_id)
+            if not actor.can(Role.EDITOR) and task.assignees and actor.username not in task.assignees:
+                raise NotAllowed("You are not asked in this task. Your tasks are on the Label page.")
             if not task.backend_ref:
                 raise Conflict("The examples are still being sent. Wait for the job to finish.")
             workspace, teammate = spec_of(session, task).workspace, teammate_of(session, actor.username)

@@ -20,7 +20,7 @@ _MEANING = {
     "error failed refused unhealthy down crashed lost": "bad",
     "running starting launching gating restarting stopping exporting": "busy",
     "publishing collecting draining open": "busy",
-    "queued pending waiting planned new created draft": "waiting",
+    "queued pending waiting planned new created draft paused": "waiting",
     "aborted cut cancelling disputed stale degraded": "warning",
     "cancelled revoked excluded stopped retired closed inactive": "off",
 }

@@ -30,7 +30,7 @@ def task_card(task: LabelTask, actor: Actor, project_id: str, *, inside: bool = 
             headline(task)
         _links(task, actor)
         sending = latest_job(task, project_id)
-        if sending and (sending.status != "succeeded" or task.state == "publishing"):
+        if sending and task.state != "closed" and (sending.status != "succeeded" or task.state == "publishing"):
             job_panel(sending.id, key=f"sending_{task.id}")
         if trouble(task):
             st.warning(plain(trouble(task)), icon=":material/link_off:", title="Argilla no longer has this task")

@@ -14,11 +14,12 @@ from studio.ui.components import empty_state
 from studio.ui.formats import plain
 from studio.ui.label.card import headline, is_answerable
 from studio.ui.label.guidelines import show_guidelines
+from studio.ui.label.platform import platform_health
 from studio.ui.label.words import counted
 from studio.ui.state import current_studio
 
 FRAME_HEIGHT = 860
-REFRESH_S = 5.0
+REFRESH_S, LOOK_S = 5.0, 10.0
 
 
 def my_tasks(actor: Actor) -> list[LabelTask]:
@@ -41,10 +42,22 @@ def labeler_page(actor: Actor) -> None:
             "When a teammate sends you examples, they appear here. You can leave this page open.",
         )
     else:
+        platform_health(only_trouble=True)
         framed = _framed(current)
         for task in current:
             _card(task, actor, framed)
     _others(tasks)
+    st.fragment(_look_again, run_every=LOOK_S)(actor, _outline(tasks))
+
+
+def _look_again(actor: Actor, shown: str) -> None:
+    """Draw the page again when a task came, was paused, or went."""
+    if _outline(my_tasks(actor)) != shown:
+        st.rerun()
+
+
+def _outline(tasks: Sequence[LabelTask]) -> str:
+    return repr([(task.id, task.state, is_answerable(task), task.deadline, task.guideline_version) for task in tasks])
 
 
 def _framed(tasks: Sequence[LabelTask]) -> str:

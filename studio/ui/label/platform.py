@@ -18,9 +18,11 @@ def _health(studio_root: str) -> Health:
     return current_studio().labeling.health()
 
 
-def platform_health() -> bool:
+def platform_health(*, only_trouble: bool = False) -> bool:
     """One line on whether Argilla answers; whether it does."""
     health = _health(str(current_studio().settings.root))
+    if health.ok and only_trouble:
+        return True
     if health.ok:
         st.caption(f":green[:material/check_circle:] {plain(health.text)}")
         return True

@@ -37,9 +37,8 @@ def _table(people: Sequence[PersonQuality]) -> None:
         st.caption("Nobody has answered yet.")
         return
     st.dataframe(pd.DataFrame([_row(each) for each in sorted(people, key=lambda who: who.username)]), hide_index=True)
-    for each in people:
-        if each.note:
-            st.markdown(f":material/lightbulb: **{plain(each.username)}**: {plain(each.note)}")
+    for note in dict.fromkeys(each.note for each in people if each.note):
+        st.markdown(f":material/lightbulb: {plain(note)}")
 
 
 def _row(each: PersonQuality) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from storage.tables import Example
-from studio.access.actor import Actor
+from studio.access.actor import Actor, Role
+from studio.errors import NotAllowed
 from studio.label.seen import item_seen, questions_seen
 from studio.label.values import label_values
 from tests.unit.label.conftest import Desk
@@ -52,6 +53,14 @@ def test_what_is_assigned_is_left_until_its_person_has_done_it(desk: Desk) -> No
     desk.say(task, "mia", other, "correct", status="discarded")
     desk.labeling.sync(task.id)
     assert desk.labeling.left(task.id, "mia") == 0
+
+
+def test_a_labeler_enters_the_tasks_that_ask_them_and_no_others(desk: Desk) -> None:
+    task = desk.send(people=("mia", "noah"))
+    assert "as=mia" in desk.labeling.enter_url(Actor("mia", Role.LABELER), task.id)
+    assert "as=otto" in desk.labeling.enter_url(Actor("otto", Role.EDITOR), task.id)
+    with pytest.raises(NotAllowed, match="not asked in this task"):
+        desk.labeling.enter_url(Actor("otto", Role.LABELER), task.id)
 
 
 def outputs(*texts: str) -> list[Example]:

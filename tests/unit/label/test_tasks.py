@@ -151,8 +151,8 @@ def test_closing_collects_a_last_time(desk: Desk) -> None:
 
 
 def test_a_person_enters_once_the_examples_are_there(desk: Desk, sign_in: Callable[[Role], Actor]) -> None:
-    task = desk.labeling.create(ME, desk.draft())
     labeler = sign_in(Role.LABELER)
+    task = desk.labeling.create(ME, desk.draft(people=("mia", labeler.username)))
     with pytest.raises(Conflict, match="still being sent"):
         desk.labeling.enter_url(labeler, task.id)
     desk.publish(task)
