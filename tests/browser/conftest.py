@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, FrameLocator, Locator, Page, Playwright, expect, sync_playwright
 
 from tests.fakes.studio_process import ROOT, RunningStudio, running_studio, settings_in
 
@@ -144,3 +145,15 @@ def go_to(page: Page, title: str) -> None:
     page.get_by_test_id("stSidebarNav").get_by_role("link", name=title).click()
     expect(page.get_by_role("heading", level=1).first).to_contain_text(title)
     settled(page)
+
+
+def pick(argilla: Page | FrameLocator, label: str) -> Locator:
+    """Choose a label on Argilla's form, again if the click was lost while the record slid in; the Submit button."""
+    submit = argilla.get_by_role("button", name="Submit").first
+    expect(submit).to_be_disabled(timeout=60_000)  # nothing is chosen yet
+    for _ in range(10):
+        argilla.get_by_text(label, exact=True).first.click()
+        with suppress(AssertionError):
+            expect(submit).to_be_enabled(timeout=3000)
+            return submit
+    raise AssertionError(f"Argilla did not take {label}.")

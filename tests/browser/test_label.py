@@ -12,7 +12,7 @@ from storage.tables import Example, LabelTask
 from studio.access.actor import Actor, Role
 from studio.bootstrap import Studio, build_studio
 from studio.label.draft import TaskDraft
-from tests.browser.conftest import Watched, settled
+from tests.browser.conftest import Watched, pick, settled
 from tests.fakes.studio_process import RunningStudio
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.argilla, pytest.mark.timeout(240)]
@@ -93,12 +93,13 @@ def answer_by_program(studio: Studio, task: LabelTask, username: str) -> None:
 
 
 def answer(page: Page, frame: FrameLocator, correction: str = "") -> None:
-    """Correct, or wrong with what is right; submit, and wait until it is stored."""
-    submit = frame.get_by_role("button", name="Submit").first
-    expect(submit).to_be_disabled(timeout=SLOW_MS)  # the next record is there, and nothing is chosen yet
-    frame.get_by_text("wrong" if correction else "correct", exact=True).first.click()
+    """Correct, or wrong with what is right; submit, and wait until it is stored and the next claim is there."""
+    claim = frame.get_by_text(re.compile(r"Claim \d+: my kettle")).first
+    shown = claim.inner_text(timeout=SLOW_MS)
+    submit = pick(frame, "wrong" if correction else "correct")
     if correction:
         frame.locator("[contenteditable=true]").first.fill(correction)
     with page.expect_response(lambda a: "/responses" in a.url and a.request.method in ("POST", "PUT")) as stored:
         submit.click()
     assert stored.value.ok
+    expect(claim.or_(frame.get_by_text("The task is completed")).first).not_to_have_text(shown, timeout=SLOW_MS)

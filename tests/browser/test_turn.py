@@ -16,7 +16,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from studio.demo.sample import ALIAS, PROJECT
 from studio.demo.tickets import as_json, prompt, tickets, truth
-from tests.browser.conftest import SAMPLE_CALLS, go_to, settled
+from tests.browser.conftest import SAMPLE_CALLS, go_to, pick, settled
 from tests.fakes.studio_process import RunningStudio
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.argilla, pytest.mark.timeout(900)]
@@ -123,19 +123,18 @@ def answer_in_argilla(page: Page, link: str) -> None:
     argilla = opened.value
     keep_inside(argilla.context)
     argilla.set_default_timeout(60_000)
-    submit = argilla.get_by_role("button", name="Submit").first
     for _ in range(EXAMPLES):
         expect(argilla.get_by_text("Is the answer correct?")).to_be_visible(timeout=60_000)
-        expect(submit).to_be_disabled(timeout=60_000)  # the next record is there, and nothing is chosen yet
         right = as_json(truth(argilla.locator("body").inner_text()))
         answer = argilla.locator("[contenteditable=true]").first
         is_right = answer.inner_text().strip() == right
-        argilla.get_by_text("correct" if is_right else "wrong", exact=True).first.click()
+        submit = pick(argilla, "correct" if is_right else "wrong")
         if not is_right:
             answer.fill(right)
         with argilla.expect_response(lambda a: "/responses" in a.url and a.request.method in ("POST", "PUT")) as sent:
             submit.click()
         assert sent.value.ok
+        argilla.wait_for_timeout(800)  # the next record slides in
     argilla.close()
 
 
