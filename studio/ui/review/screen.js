@@ -212,6 +212,7 @@ class Screen {
     const output = this.at('textarea').value;
     if (!output.trim()) return this.tell('The answer is empty. Write what the model should have answered, or leave with Esc.');
     this.tell('');
+    this.at('textarea').blur(); // or the next key would still land in it
     if (this.decides && !this.alone) {
       this.editing = null;
       this.choosing = { choice: null, output };
@@ -390,7 +391,6 @@ class Screen {
     const chosen = this.choosing ? this.choosing.choice === index : this.vote?.choice === index;
     press(box, this.line?.state === 'revealed' && this.decides ? this.leading?.output === choice.output : chosen);
     box.onclick = () => this.choose(index);
-    box.classList.add('numbered');
     return box;
   }
 
@@ -497,7 +497,7 @@ class Screen {
     if (/^(INPUT|TEXTAREA|SELECT)$/.test(target?.tagName) || target?.isContentEditable) return this.typing(event, target);
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('[role=dialog]')) return;
     const key = event.key.toLowerCase();
-    if (key === 'enter' && target?.tagName === 'BUTTON' && !target.classList.contains('numbered')) return;
+    if (key === 'enter' && target?.tagName === 'BUTTON' && !target.classList.contains('choice')) return;
     const action = key >= '1' && key <= '5' ? () => this.choose(Number(key) - 1) : this.keys[key];
     if (!action) return;
     event.preventDefault();
