@@ -15,6 +15,7 @@ from studio.curate.snapshot import Row, read_split
 from studio.errors import InvalidInput, NotFound
 from studio.evaluate.generators import Answer, Bench, Prompt, open_generator
 from studio.evaluate.scorers import Scorer, scorer, scores
+from studio.evaluate.seen import without_seen
 from studio.evaluate.summary import summarise
 
 SAVE_EVERY = 25
@@ -33,6 +34,8 @@ class Runner:
     scorers: list[Scorer]
     report: Report
     leave_if_asked: Callable[[], None]
+    left_out: int = 0
+    """Golden examples that a compared model was trained on."""
     answered: int = 0
     references: dict[str, str] = field(init=False)
 
@@ -89,7 +92,7 @@ class Runner:
             if row.example_id in wanted and row.model_id in answers:
                 answers[row.model_id].append(row)
         metrics = list(dict.fromkeys(name for rows in answers.values() for row in rows for name in row.scores))
-        summary = summarise(self.models, answers, metrics, self.evaluation.seed)
+        summary = summarise(self.models, answers, metrics, self.evaluation.seed) | {"left_out_seen": self.left_out}
         with self.bench.database.write() as session:
             saved = EvaluationRepository(session).get(self.evaluation.id)
             if saved is None:
@@ -120,11 +123,17 @@ def make_runner(bench: Bench, evaluation_id: str, report: Report, leave_if_asked
     rows = references(list(read_split(bench.artifacts, version.digest, "golden")), evaluation.verified_only)
     if not rows:
         raise InvalidInput("The version has no golden examples to evaluate on.")
+    fresh = without_seen(rows, bench.database, bench.artifacts, models)
+    if not fresh:
+        raise InvalidInput(
+            "A compared model was trained on every golden example of this version. Choose a newer version, or verify "
+            "golden examples it has not seen."
+        )
     scorers = [scorer(spec) for spec in evaluation.scorers]
-    longest = max((row.output for row in rows), key=len)
+    longest = max((row.output for row in fresh), key=len)
     return Runner(
         Bench(bench.settings, bench.database, bench.artifacts, longest),
-        evaluation, models, rows, scorers, report, leave_if_asked,
+        evaluation, models, fresh, scorers, report, leave_if_asked, len(rows) - len(fresh),
     )  # fmt: skip
 
 

@@ -174,8 +174,10 @@ def _small_print(evaluation: Evaluation) -> str:
     timed = ", ".join(
         f"{plain(each['name'])} {each['latency_ms']['n']}" for each in evaluation.summary["models"].values()
     )
+    seen = evaluation.summary.get("left_out_seen", 0)
+    left_out = f"; {seen:,} left out because a compared model was trained on them" if seen else ""
     return (
-        f"On {counted}; 95 % intervals from 10,000 resamples; failed calls count as wrong. Latency: calls timed per "
+        f"On {counted}{left_out}; 95 % intervals from 10,000 resamples; failed calls count as wrong. Latency: calls timed per "
         f"model: {timed}. Local models are timed one call at a time on this machine and cost nothing per call."
     )
 
