@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from studio.label.draft import Preview, PreviewItem, TaskDraft
@@ -10,18 +12,27 @@ from studio.ui.formats import plain
 from studio.ui.label.shown import as_shown
 from studio.ui.state import current_actor, current_studio, reported_errors
 
-ROWS = 3
+ROWS, FRESH_S = 3, 20
+"""Every keystroke in the dialog asks for the preview again, and choosing among 20,000 examples can take a second."""
 HEIGHT = 560
 
 
 def live_preview(draft: TaskDraft) -> Preview | None:
     """One of three rows at a time; None, with the sentence that says why, where the draft cannot be sent."""
     with reported_errors():
-        found = current_studio().labeling.preview(draft)
+        studio = current_studio()
+        found = _found(
+            replace(draft, guidelines=""), str(studio.settings.root), len(studio.labeling.all(draft.dataset_id))
+        )
         with st.container(border=True, height=HEIGHT, key="send_preview"):
             _rows(draft, found)
         return found
     return None
+
+
+@st.cache_data(show_spinner=False, ttl=FRESH_S, max_entries=30)
+def _found(draft: TaskDraft, studio_root: str, tasks_so_far: int) -> Preview:
+    return current_studio().labeling.preview(draft, ROWS)
 
 
 def _rows(draft: TaskDraft, found: Preview) -> None:
