@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from studio.errors import Unavailable
@@ -15,12 +16,29 @@ from studio.label.publishing import publish_task, skipped_items
 PATIENCE_S = 180.0
 
 
+class Speed:
+    """Examples per second since the first that was sent; those of an earlier attempt do not count."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.first: tuple[int, float] | None = None
+
+    def after(self, sent: int) -> str:
+        """The speed so far in words, or nothing while it cannot be told."""
+        at = self.clock()
+        self.first = self.first or (sent, at)
+        done, seconds = sent - self.first[0], at - self.first[1]
+        return f", {done / seconds:,.0f} per second" if done and seconds > 0 else ""
+
+
 def publish(context: JobContext) -> dict[str, Any]:
-    """Send a task to the labeling platform; spec: task_id."""
+    """Send a task to the labeling platform; spec: task_id. Cancelled or killed, a retry sends what is missing."""
     backend = _when_up(context)
 
+    speed = Speed()
+
     def on_sent(sent: int, total: int) -> None:
-        context.report(sent / max(total, 1), f"{sent:,} of {total:,} examples sent")
+        context.report(sent / max(total, 1), f"{sent:,} of {total:,} examples sent{speed.after(sent)}")
         context.leave_if_asked()
 
     context.report(0.0, "Making the task")
