@@ -9,7 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Locator, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    FrameLocator,
+    Page,
+    Playwright,
+    Response,
+    TimeoutError,
+    expect,
+    sync_playwright,
+)
 
 from tests.fakes.studio_process import ROOT, RunningStudio, running_studio, settings_in
 
@@ -147,13 +156,23 @@ def go_to(page: Page, title: str) -> None:
     settled(page)
 
 
-def pick(argilla: Page | FrameLocator, label: str) -> Locator:
-    """Choose a label on Argilla's form, again if the click was lost while the record slid in; the Submit button."""
-    submit = argilla.get_by_role("button", name="Submit").first
-    expect(submit).to_be_disabled(timeout=60_000)  # nothing is chosen yet
+def submit(page: Page, argilla: Page | FrameLocator, label: str, correction: str = "") -> None:
+    """Answer the record on Argilla's form, again if it slid in just then and took the choice away."""
+    button = argilla.get_by_role("button", name="Submit").first
+    expect(button).to_be_disabled(timeout=60_000)  # nothing is chosen yet
     for _ in range(10):
-        argilla.get_by_text(label, exact=True).first.click()
-        with suppress(AssertionError):
-            expect(submit).to_be_enabled(timeout=3000)
-            return submit
+        with suppress(TimeoutError):
+            if not button.is_enabled():
+                argilla.get_by_text(label, exact=True).first.click(timeout=5000)
+            if correction:
+                argilla.locator("[contenteditable=true]").first.fill(correction, timeout=5000)
+            with page.expect_response(is_answer, timeout=6000) as stored:
+                button.click(timeout=5000)
+            assert stored.value.ok
+            return
     raise AssertionError(f"Argilla did not take {label}.")
+
+
+def is_answer(given: Response) -> bool:
+    """Whether this stored somebody's answer."""
+    return "/responses" in given.url and given.request.method in ("POST", "PUT")

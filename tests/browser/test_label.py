@@ -12,7 +12,7 @@ from storage.tables import Example, LabelTask
 from studio.access.actor import Actor, Role
 from studio.bootstrap import Studio, build_studio
 from studio.label.draft import TaskDraft
-from tests.browser.conftest import Watched, pick, settled
+from tests.browser.conftest import Watched, settled, submit
 from tests.fakes.studio_process import RunningStudio
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.argilla, pytest.mark.timeout(240)]
@@ -96,10 +96,5 @@ def answer(page: Page, frame: FrameLocator, correction: str = "") -> None:
     """Correct, or wrong with what is right; submit, and wait until it is stored and the next claim is there."""
     claim = frame.get_by_text(re.compile(r"Claim \d+: my kettle")).first
     shown = claim.inner_text(timeout=SLOW_MS)
-    submit = pick(frame, "wrong" if correction else "correct")
-    if correction:
-        frame.locator("[contenteditable=true]").first.fill(correction)
-    with page.expect_response(lambda a: "/responses" in a.url and a.request.method in ("POST", "PUT")) as stored:
-        submit.click()
-    assert stored.value.ok
+    submit(page, frame, "wrong" if correction else "correct", correction)
     expect(claim.or_(frame.get_by_text("The task is completed")).first).not_to_have_text(shown, timeout=SLOW_MS)

@@ -16,7 +16,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from studio.demo.sample import ALIAS, PROJECT
 from studio.demo.tickets import as_json, prompt, tickets, truth
-from tests.browser.conftest import SAMPLE_CALLS, go_to, pick, settled
+from tests.browser.conftest import SAMPLE_CALLS, go_to, settled, submit
 from tests.fakes.studio_process import RunningStudio
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.argilla, pytest.mark.timeout(900)]
@@ -128,12 +128,7 @@ def answer_in_argilla(page: Page, link: str) -> None:
         right = as_json(truth(argilla.locator("body").inner_text()))
         answer = argilla.locator("[contenteditable=true]").first
         is_right = answer.inner_text().strip() == right
-        submit = pick(argilla, "correct" if is_right else "wrong")
-        if not is_right:
-            answer.fill(right)
-        with argilla.expect_response(lambda a: "/responses" in a.url and a.request.method in ("POST", "PUT")) as sent:
-            submit.click()
-        assert sent.value.ok
+        submit(argilla, argilla, "correct" if is_right else "wrong", "" if is_right else right)
         argilla.wait_for_timeout(800)  # the next record slides in
     argilla.close()
 
