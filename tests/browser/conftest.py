@@ -166,7 +166,7 @@ def submit(page: Page, argilla: Page | FrameLocator, label: str, correction: str
                 argilla.get_by_text(label, exact=True).first.click(timeout=5000)
             if correction:
                 argilla.locator("[contenteditable=true]").first.fill(correction, timeout=5000)
-            with page.expect_response(is_answer, timeout=6000) as stored:
+            with page.expect_response(is_answer, timeout=60_000) as stored:
                 button.click(timeout=5000)
             assert stored.value.ok
             return
