@@ -10,7 +10,8 @@ from sqlmodel import Session
 from storage.repositories.labels import CeilingRepository, LabelTaskRepository
 from storage.tables import HumanCeiling, LabelTask
 from studio.evaluate.scorers import FIELD
-from studio.evaluate.statistics import Estimate, wilson
+from studio.evaluate.statistics import Estimate
+from studio.label.proportions import wilson
 
 WHOLE = "exact_match"
 NAME = "Two people"

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from studio.label.proportions import wilson
+
 RESAMPLES = 10_000
 LEVEL = 0.95
-Z = 1.959963984540054
 CHUNK = 4_000_000
 """Numbers drawn at once, so that memory stays flat for large samples."""
 
@@ -96,16 +97,6 @@ def mcnemar(wins: int, losses: int) -> float:
         return 1.0
     tail = sum(math.comb(n, k) for k in range(min(wins, losses) + 1))
     return min(1.0, 2 * tail / (1 << n))
-
-
-def wilson(successes: int, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a proportion; the whole range when there are no trials."""
-    if n == 0:
-        return 0.0, 1.0
-    share, spread = successes / n, Z * Z / n
-    centre = (share + spread / 2) / (1 + spread)
-    half = Z * math.sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
-    return (max(0.0, centre - half) if successes else 0.0), (min(1.0, centre + half) if successes < n else 1.0)
 
 
 def newcombe(first: tuple[int, int], second: tuple[int, int]) -> tuple[float, float, float]:

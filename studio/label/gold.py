@@ -14,7 +14,6 @@ from studio.errors import InvalidInput
 from studio.label.resolve import same_answer
 
 CORRECT, WRONG = "correct", "wrong"
-Z = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -59,16 +58,6 @@ def is_right(known: Mapping[str, Any], answers: Mapping[str, Any]) -> bool | Non
     if any(answers.get(question) is None for question in known):
         return None
     return all(_same(value, answers[question]) for question, value in known.items())
-
-
-def wilson(right: int, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share (Wilson 1927); everything is possible without a trial."""
-    if n == 0:
-        return 0.0, 1.0
-    share, spread = right / n, Z * Z / n
-    centre = (share + spread / 2) / (1 + spread)
-    half = Z * math.sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def _verdict(example: Example, _options: Mapping[str, Any]) -> GoldItem | None:

@@ -15,6 +15,7 @@ from storage.repositories.labels import AnnotationRepository, LabelItemRepositor
 from storage.tables import Annotation, LabelItem, LabelTask
 from studio.label import dawid_skene, gold
 from studio.label.backend import QuestionKind
+from studio.label.proportions import wilson
 
 FEWEST_ITEMS = 10
 FEWEST_PEOPLE = 3
@@ -100,7 +101,7 @@ def _person(
     notes: Mapping[str, list[str]],
 ) -> PersonQuality:
     right, n, missed = _gold(given, items)
-    low, high = gold.wilson(right, n) if n else (None, None)
+    low, high = wilson(right, n) if n else (None, None)
     accuracy, answers = estimated.get(name, (None, 0))
     seconds = [each.seconds for each in given if each.seconds is not None]
     told = [*_gold_notes(missed), *notes.get(name, ())]

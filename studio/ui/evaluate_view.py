@@ -177,8 +177,9 @@ def _small_print(evaluation: Evaluation) -> str:
     seen = evaluation.summary.get("left_out_seen", 0)
     left_out = f"; {seen:,} left out because a compared model was trained on them" if seen else ""
     return (
-        f"On {counted}{left_out}; 95 % intervals from 10,000 resamples; failed calls count as wrong. Latency: calls timed per "
-        f"model: {timed}. Local models are timed one call at a time on this machine and cost nothing per call."
+        f"On {counted}{left_out}; 95 % intervals from 10,000 resamples; failed calls count as wrong. "
+        f"Latency: calls timed per model: {timed}. "
+        "Local models are timed one call at a time on this machine and cost nothing per call."
     )
 
 

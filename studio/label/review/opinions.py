@@ -1,4 +1,4 @@
-"""What people said about an item, read for review: who says what, and how far they are apart."""
+"""What people said about an item, read for review: how many say what, and how far they are apart."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ RATED_APART = 2
 RANKS = "ranks the answers"
 FIRST = ("verdict", "label")
 """Questions whose answer says most."""
+NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 def is_conflict(task: LabelTask, item: LabelItem, given: Sequence[Annotation]) -> bool:
@@ -38,17 +39,13 @@ def split_of(task: LabelTask, item: LabelItem, given: Sequence[Annotation]) -> f
 
 
 def sentence(given: Sequence[Annotation]) -> str:
-    """Who says what: "mia says correct, noah says wrong"."""
-    said: dict[str, list[str]] = {}
-    for each in given:
-        said.setdefault(stance(each.answers), []).append(each.annotator)
+    """How many say what: "one says correct, two say wrong". No names: they vote blind in a moment."""
+    said = Counter(stance(each.answers) for each in given)
     if len(said) > 1:
-        return ", ".join(
-            f"{_names(names)} {what if len(names) == 1 else _plural(what)}" for what, names in said.items()
-        )
-    [(what, names)] = said.items()
+        return ", ".join(f"{_number(n)} {what if n == 1 else _plural(what)}" for what, n in said.items())
+    [(what, n)] = said.items()
     both = "prefer different answers" if what == RANKS else f"{_plural(what)}, and differ in what is right"
-    return f"{_names(names)} {both}"
+    return f"{_number(n)} {both}"
 
 
 def stance(answers: dict[str, Any]) -> str:
@@ -90,8 +87,8 @@ def _key(task: LabelTask, item: LabelItem, annotation: Annotation) -> str:
     return same_answer(output) if output is not None else f"none:{stance(annotation.answers)}"
 
 
-def _names(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+def _number(n: int) -> str:
+    return NUMBERS[n - 1] if n <= len(NUMBERS) else str(n)
 
 
 def _plural(what: str) -> str:

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from studio.evaluate.statistics import bootstrap_means, compare, estimate, mcnemar, newcombe, percentile, wilson
+from studio.evaluate.statistics import bootstrap_means, compare, estimate, mcnemar, newcombe, percentile
+from studio.label.proportions import wilson
 
 
 @pytest.mark.parametrize(

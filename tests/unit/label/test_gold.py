@@ -69,12 +69,6 @@ def test_an_answer_is_right_when_it_says_what_is_known(known: dict, given: dict,
     assert gold.is_right(known, given) is right
 
 
-def test_wilsons_interval() -> None:
-    assert gold.wilson(0, 0) == (0.0, 1.0)
-    low, high = gold.wilson(8, 10)
-    assert [low, high] == pytest.approx([0.490, 0.943], abs=0.001)
-
-
 def test_their_places_are_spread_by_chance() -> None:
     orders = {tuple(gold.mixed(6, 2, seed)) for seed in range(40)}
     assert all(sum(order) == 2 and len(order) == 8 for order in orders) and len(orders) > 15

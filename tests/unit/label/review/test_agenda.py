@@ -35,9 +35,9 @@ def of_task(board: Board, minutes: int = 30) -> list[AgendaLine]:
     return lines(board, "task", minutes, task_id=board.task.id)
 
 
-def test_disputes_come_with_who_says_what_and_agreements_do_not(board: Board) -> None:
+def test_disputes_come_with_what_is_said_but_not_by_whom_and_agreements_do_not(board: Board) -> None:
     found = of_task(board)
-    assert [each.reason for each in found] == ["mia says correct, noah says wrong"] * 3
+    assert [each.reason for each in found] == ["one says correct, one says wrong"] * 3
     assert lines(board, "disputes") == found
 
 
@@ -45,7 +45,7 @@ def test_the_more_split_people_are_the_earlier_it_comes(board: Board) -> None:
     split = label(board, 20, mia=("correct", ""), noah=("wrong", FIX), otto=("wrong", OTHER))
     first = of_task(board)[0]
     assert first.label_item_id == split.id
-    assert first.reason == "mia says correct, noah and otto say wrong"
+    assert first.reason == "one says correct, two say wrong"
 
 
 def test_golden_examples_come_before_training_ones_that_are_as_split(board: Board) -> None:
@@ -84,7 +84,7 @@ def test_ratings_far_apart_are_a_disagreement_and_near_ones_are_not(board: Board
             ]
         )
     [found] = lines(board, "task", task_id=task.id)
-    assert found.reason == "mia rates it 1, noah rates it 5"
+    assert found.reason == "one rates it 1, one rates it 5"
 
 
 def test_everybody_who_stands_by_an_answer_is_with_it_and_the_order_tells_nothing(board: Board) -> None:
@@ -96,7 +96,7 @@ def test_everybody_who_stands_by_an_answer_is_with_it_and_the_order_tells_nothin
         otto=("wrong", OTHER),
         pia=("correct", ""),
     )
-    line = next(each for each in of_task(board) if each.reason == "mia, noah and otto say wrong, pia says correct")
+    line = next(each for each in of_task(board) if each.reason == "three say wrong, one says correct")
     by = {each["output"]: each["by"] for each in line.choices}
     assert by[FIX] == ["mia", "noah"] and by[OTHER] == ["otto"] and ["the model", "pia"] in by.values()
     for number in range(30, 60):
@@ -109,7 +109,7 @@ def test_everybody_who_stands_by_an_answer_is_with_it_and_the_order_tells_nothin
 def test_at_most_five_answers_are_offered_the_best_supported_ones(board: Board) -> None:
     said = {f"p{number}": ("wrong", f'{{"n": {number}}}') for number in range(7)}
     label(board, 20, **said, mia=("wrong", FIX), noah=("wrong", FIX))
-    line = next(each for each in of_task(board) if "p0" in each.reason)
+    line = next(each for each in of_task(board) if each.reason.startswith("nine say wrong"))
     assert len(line.choices) == 5 and FIX in [each["output"] for each in line.choices]
 
 
