@@ -96,5 +96,5 @@ def answer(page: Page, frame: FrameLocator, correction: str = "") -> None:
     """Correct, or wrong with what is right; submit, and wait until it is stored and the next claim is there."""
     claim = frame.get_by_text(re.compile(r"Claim \d+: my kettle")).first
     shown = claim.inner_text(timeout=SLOW_MS)
-    submit(page, frame, "wrong" if correction else "correct", correction)
+    submit(frame, "wrong" if correction else "correct", correction)
     expect(claim.or_(frame.get_by_text("The task is completed")).first).not_to_have_text(shown, timeout=SLOW_MS)

@@ -123,14 +123,25 @@ def answer_in_argilla(page: Page, link: str) -> None:
     argilla = opened.value
     keep_inside(argilla.context)
     argilla.set_default_timeout(60_000)
+    shown = ""
     for _ in range(EXAMPLES):
-        expect(argilla.get_by_text("Is the answer correct?")).to_be_visible(timeout=60_000)
-        right = as_json(truth(argilla.locator("body").inner_text()))
-        answer = argilla.locator("[contenteditable=true]").first
-        is_right = answer.inner_text().strip() == right
-        submit(argilla, argilla, "correct" if is_right else "wrong", "" if is_right else right)
-        argilla.wait_for_timeout(800)  # the next record slides in
+        shown = next_record(argilla, shown)
+        right = as_json(truth(shown))
+        is_right = argilla.locator("[contenteditable=true]").first.inner_text().strip() == right
+        submit(argilla, "correct" if is_right else "wrong", "" if is_right else right)
     argilla.close()
+
+
+def next_record(argilla: Page, shown: str) -> str:
+    """The text of the record after the one that was shown, once it has slid in and stands still."""
+    conversation = argilla.locator(".chat").first
+    for _ in range(300):
+        expect(argilla.get_by_text("Is the answer correct?")).to_be_visible(timeout=60_000)
+        found = conversation.inner_text()
+        argilla.wait_for_timeout(200)
+        if found != shown and conversation.inner_text() == found:
+            return found
+    raise AssertionError("Argilla shows no next record.")
 
 
 def keep_inside(context: BrowserContext) -> None:
