@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from studio import __version__
 from studio.deploy.server.answer import CallerGone
 from studio.deploy.server.chat import ChatRoutes
 from studio.deploy.server.engine import Engine
@@ -118,7 +119,7 @@ class Server:
                 "validation_workers": 1,
                 "max_client_batch_size": 1,
                 "router": "studio-embedded",
-                "version": "0.1.0",
+                "version": __version__,
                 "sha": None,
                 "docker_label": None,
             }
