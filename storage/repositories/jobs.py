@@ -74,7 +74,7 @@ class JobRepository(Repository[Job]):
     def ahead_of(self, job: Job) -> int:
         """How many queued jobs a worker would take before this one."""
         sooner = (col(Job.priority) > job.priority) | (
-            (col(Job.priority) == job.priority) & (col(Job.created_at) < job.created_at)
+            (col(Job.priority) == job.priority) & (col(Job.order_at) < job.order_at)
         )
         query = select(func.count()).select_from(Job).where(Job.status == "queued", sooner)
         return int(self.session.exec(query).one())
@@ -106,7 +106,7 @@ class JobRepository(Repository[Job]):
 
 
 def _queue_order() -> tuple[ColumnElement[Any], ...]:
-    return col(Job.priority).desc(), col(Job.created_at).asc(), col(Job.id).asc()
+    return col(Job.priority).desc(), col(Job.order_at).asc(), col(Job.id).asc()
 
 
 def _scope(project_id: str | None, kinds: Collection[str] | None) -> list[ColumnElement[bool]]:

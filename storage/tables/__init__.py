@@ -8,11 +8,12 @@ from storage.tables.evaluations import Evaluation, EvaluationOutput
 from storage.tables.jobs import Job, JobEvent
 from storage.tables.labels import Annotation, Guideline, HumanCeiling, LabelItem, LabelTask, PreferencePair, Resolution
 from storage.tables.logs import Feedback, JournalPosition, LogEntry, LogHour
-from storage.tables.models import Model, TrainingRun
+from storage.tables.models import Model
 from storage.tables.people import ApiKey, AuditEvent, Person, SignIn, SignInLink, Team
 from storage.tables.projects import Project
 from storage.tables.providers import Provider
 from storage.tables.reviews import ReviewItem, ReviewPresence, ReviewSession, ReviewVote
+from storage.tables.training import ComputeTarget, Rehearsal, TrainingRun
 from storage.tables.turns import Turn
 
 metadata = SQLModel.metadata
@@ -21,6 +22,7 @@ __all__ = [
     "Annotation",
     "ApiKey",
     "AuditEvent",
+    "ComputeTarget",
     "Dataset",
     "DatasetVersion",
     "Deployment",
@@ -43,6 +45,7 @@ __all__ = [
     "PreferencePair",
     "Project",
     "Provider",
+    "Rehearsal",
     "Release",
     "Resolution",
     "ReviewItem",

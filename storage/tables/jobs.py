@@ -13,7 +13,7 @@ from storage.types import id_field, json_field, now, ref
 class Job(SQLModel, table=True):
     """queued → starting → running → succeeded | failed | cancelled; `cancelling` in between."""
 
-    __table_args__ = (Index("ix_job_queue", "status", "priority", "created_at"),)
+    __table_args__ = (Index("ix_job_queue", "status", "priority", "order_at"),)
 
     id: str = id_field()
     project_id: str | None = ref("project.id", nullable=True)
@@ -22,6 +22,12 @@ class Job(SQLModel, table=True):
     spec: dict[str, Any] = json_field()
     status: str = Field(default="queued", index=True, max_length=16)
     priority: int = 0
+    order_at: datetime = Field(default_factory=now)
+    """Place in the queue among equals: the moment of asking, unless somebody moved it."""
+    not_before: datetime | None = None
+    """A job for tonight waits until then."""
+    after_job_id: str | None = Field(default=None, index=True, max_length=32)
+    """The job that must have succeeded first: the stage of a chain before this one."""
     gpus: int = 0
     attempt: int = 0
     interruptions: int = 0

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from studio.evaluate.ceiling import NAME, WHOLE, Ceiling
-from studio.evaluate.scorers import FIELD
 from studio.label.quality import PersonQuality
+from studio.scoring import FIELD
 
 SHOWN_LINES = 20
 

@@ -9,9 +9,9 @@ from sqlmodel import Session
 
 from storage.repositories.labels import CeilingRepository, LabelTaskRepository
 from storage.tables import HumanCeiling, LabelTask
-from studio.evaluate.scorers import FIELD
-from studio.evaluate.statistics import Estimate
-from studio.label.proportions import wilson
+from studio.scoring import FIELD
+from studio.scoring.proportions import wilson
+from studio.scoring.statistics import Estimate
 
 WHOLE = "exact_match"
 NAME = "Two people"

@@ -17,8 +17,8 @@ from studio.access.actor import Actor, Role, permit
 from studio.curate.snapshot import Row, read_split
 from studio.errors import InvalidInput, NotFound
 from studio.evaluate.ceiling import Ceiling, ceilings_of
-from studio.evaluate.scorers import DEFAULT, scorer
 from studio.jobs.queue import Jobs
+from studio.scoring import DEFAULT, scorer
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from studio.curate.outputs import parse_object
 from studio.curate.snapshot import Row, read_split
 from studio.errors import InvalidInput, NotFound
 from studio.evaluate.generators import Answer, Bench, Prompt, open_generator
-from studio.evaluate.scorers import Scorer, scorer, scores
 from studio.evaluate.seen import without_seen
 from studio.evaluate.summary import summarise
+from studio.scoring import Scorer, scorer, scores
 
 SAVE_EVERY = 25
 TIMED = 12

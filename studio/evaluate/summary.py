@@ -7,8 +7,8 @@ from itertools import combinations
 from typing import Any
 
 from storage.tables import EvaluationOutput, Model
-from studio.evaluate.scorers import FIELD
-from studio.evaluate.statistics import compare, estimate, percentile
+from studio.scoring import FIELD
+from studio.scoring.statistics import compare, estimate, percentile
 
 PAIRED = ("exact_match", "valid_json")
 Answers = Sequence[EvaluationOutput]

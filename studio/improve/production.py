@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from storage.repositories.turns import ServedRow
-from studio.evaluate.statistics import newcombe
-from studio.label.proportions import Z, wilson
+from studio.scoring.proportions import Z, wilson
+from studio.scoring.statistics import newcombe
 
 POWER_Z = 0.8416
 """For a chance of 80 % to show a difference that is there."""

@@ -15,7 +15,7 @@ from storage.repositories.labels import AnnotationRepository, LabelItemRepositor
 from storage.tables import Annotation, LabelItem, LabelTask
 from studio.label import dawid_skene, gold
 from studio.label.backend import QuestionKind
-from studio.label.proportions import wilson
+from studio.scoring.proportions import wilson
 
 FEWEST_ITEMS = 10
 FEWEST_PEOPLE = 3

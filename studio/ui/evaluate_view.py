@@ -10,8 +10,8 @@ import streamlit as st
 
 from storage.tables import Dataset, DatasetVersion, Evaluation, Model, Project
 from studio.evaluate.ceiling import NAME, WHOLE, Ceiling
-from studio.evaluate.statistics import Estimate
 from studio.evaluate.verdict import find_comparison, verdict, verdicts
+from studio.scoring.statistics import Estimate
 from studio.ui.components import job_panel
 from studio.ui.formats import ago, milliseconds, money, plain
 from studio.ui.interval_charts import Bar, grouped_bars, interval_bars, trade_off

@@ -24,9 +24,9 @@ def test_the_oldest_of_the_highest_priority_goes_first(stored: Database) -> None
     early, late = now() - timedelta(minutes=1), now()
     _queue(
         stored,
-        Job(id="late", kind="k", created_at=late),
-        Job(id="early", kind="k", created_at=early),
-        Job(id="urgent", kind="k", created_at=late, priority=5),
+        Job(id="late", kind="k", created_at=late, order_at=late),
+        Job(id="early", kind="k", created_at=early, order_at=early),
+        Job(id="urgent", kind="k", created_at=late, order_at=late, priority=5),
     )
     order = [_claim(stored), _claim(stored), _claim(stored)]
     assert [job.id for job in order if job] == ["urgent", "early", "late"]
@@ -89,8 +89,8 @@ def test_recent_and_unfinished_keep_to_the_project_and_the_kinds(stored: Databas
 
 
 def test_how_many_wait_in_front(stored: Database) -> None:
-    first = Job(id="a", kind="k", created_at=now() - timedelta(minutes=2))
-    second = Job(id="b", kind="k", created_at=now() - timedelta(minutes=1))
+    first = Job(id="a", kind="k", order_at=now() - timedelta(minutes=2))
+    second = Job(id="b", kind="k", order_at=now() - timedelta(minutes=1))
     urgent = Job(id="c", kind="k", priority=1)
     _queue(stored, first, second, urgent)
     with stored.read() as session:

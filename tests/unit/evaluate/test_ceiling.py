@@ -9,7 +9,7 @@ import pytest
 from storage.tables import HumanCeiling, LabelTask
 from studio.cli.report import comparison_table
 from studio.evaluate.ceiling import Ceiling, widest
-from studio.evaluate.statistics import Estimate
+from studio.scoring.statistics import Estimate
 
 
 def task(template: str = "verdict", name: str = "Golden set", **options: Any) -> LabelTask:

@@ -24,8 +24,8 @@ from storage.tables import (
 from storage.types import now
 from studio.access.actor import Actor, Role
 from studio.bootstrap import Studio
-from studio.evaluate.scorers import DEFAULT, scorer, scores
 from studio.evaluate.summary import summarise
+from studio.scoring import DEFAULT, scorer, scores
 from studio.ui.curate_example import decision_line
 from studio.ui.formats import plain
 from tests.unit.ui.conftest import Browser, texts

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from studio.evaluate.statistics import bootstrap_means, compare, estimate, mcnemar, newcombe, percentile
-from studio.label.proportions import wilson
+from studio.scoring.proportions import wilson
+from studio.scoring.statistics import bootstrap_means, compare, estimate, mcnemar, newcombe, percentile
 
 
 @pytest.mark.parametrize(

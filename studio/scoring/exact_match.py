@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio.evaluate.scorers.values import parsed, same
+from studio.scoring.values import parsed, same
 
 
 class ExactMatch:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from studio.evaluate.scorers import FIELD
-from studio.evaluate.scorers.values import as_object, same
+from studio.scoring import FIELD
+from studio.scoring.values import as_object, same
 
 
 class FieldAccuracy:

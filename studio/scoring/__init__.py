@@ -10,11 +10,11 @@ from typing import Any, Protocol
 from studio.errors import InvalidInput, NotFound
 
 SCORERS: dict[str, str] = {
-    "exact_match": "studio.evaluate.scorers.exact_match:ExactMatch",
-    "valid_json": "studio.evaluate.scorers.valid_json:ValidJson",
-    "field_accuracy": "studio.evaluate.scorers.field_accuracy:FieldAccuracy",
-    "contains": "studio.evaluate.scorers.contains:Contains",
-    "length": "studio.evaluate.scorers.length:Length",
+    "exact_match": "studio.scoring.exact_match:ExactMatch",
+    "valid_json": "studio.scoring.valid_json:ValidJson",
+    "field_accuracy": "studio.scoring.field_accuracy:FieldAccuracy",
+    "contains": "studio.scoring.contains:Contains",
+    "length": "studio.scoring.length:Length",
 }
 ENTRY_POINT_GROUP = "whetstone.scorers"
 DEFAULT: tuple[dict[str, Any], ...] = ({"name": "exact_match"}, {"name": "valid_json"}, {"name": "field_accuracy"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio.evaluate.scorers.values import as_object
+from studio.scoring.values import as_object
 
 
 class ValidJson:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from studio.errors import InvalidInput, NotFound
-from studio.evaluate.scorers import DEFAULT, SCORERS, scorer, scores
+from studio.scoring import DEFAULT, SCORERS, scorer, scores
 
 REFERENCE = '{"category": "billing", "priority": 2, "needs_human": true}'
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from studio.label.proportions import wilson
+from studio.scoring.proportions import wilson
 
 RESAMPLES = 10_000
 LEVEL = 0.95
