@@ -104,14 +104,14 @@ def _downloaded(context: JobContext, base: Model) -> str:
 
 
 def _trained(context: JobContext) -> dict[str, Any]:
-    from studio.train.recipes import sft
+    from studio.train.recipes import run as training
 
     def progress(done: float, text: str) -> None:
         context.report(0.05 + 0.88 * done, text)
 
     context.report(0.04, "Loading the trainer")
     with plain_errors():
-        summary = sft.train(context.folder, stop_asked=context.stop_asked, on_progress=progress)
+        summary = training.train(context.folder, stop_asked=context.stop_asked, on_progress=progress)
     if summary.pop("stopped"):
         raise JobCancelled()
     return summary

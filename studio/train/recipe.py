@@ -19,7 +19,7 @@ RECIPE, STUDIO = "recipe.yaml", "studio.json"
 BASE, DATA, OUTPUT, ADAPTER, MERGED = "base", "data", "checkpoints", "adapter", "merged"
 TRAIN, EVAL, EVENTS = "train.jsonl", "eval.jsonl", "events.jsonl"
 
-STUDIO_DEFAULTS: dict[str, Any] = {"patience": 4, "samples": 5}
+STUDIO_DEFAULTS: dict[str, Any] = {"method": "sft", "trainer": "sft", "patience": 4, "samples": 5}
 
 
 def write(folder: Path, recipe: dict[str, Any], studio: dict[str, Any] | None = None) -> None:

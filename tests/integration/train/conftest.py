@@ -107,17 +107,17 @@ def lay_out(base_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Call
 @pytest.fixture(scope="session")
 def whole_run(lay_out: Callable[..., Path]) -> tuple[Path, dict[str, Any]]:
     """A run that nothing interrupted, and its summary."""
-    from studio.train.recipes import sft
+    from studio.train.recipes import run
 
     folder = lay_out("whole")
-    return folder, sft.train(folder)
+    return folder, run.train(folder)
 
 
 @pytest.fixture(scope="session")
 def learned_run(lay_out: Callable[..., Path]) -> tuple[Path, dict[str, Any]]:
     """A longer run of every weight, which learns the task in part or whole."""
-    from studio.train.recipes import sft
+    from studio.train.recipes import run
 
     every = {"max_steps": 60, "save_steps": 60, "eval_steps": 60, "logging_steps": 5}
     folder = lay_out("learned", use_peft=False, learning_rate=1e-2, **every)
-    return folder, sft.train(folder)
+    return folder, run.train(folder)

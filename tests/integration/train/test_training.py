@@ -23,11 +23,11 @@ import os, signal, sys
 from pathlib import Path
 from studio.train.recipes.process import prepare
 prepare()
-from studio.train.recipes import sft
+from studio.train.recipes import run
 def die(done, text):
     if text.startswith(f"Step {sys.argv[2]} "):
         os.kill(os.getpid(), signal.SIGKILL)
-sft.train(Path(sys.argv[1]), on_progress=die)
+run.train(Path(sys.argv[1]), on_progress=die)
 """
 
 
@@ -93,7 +93,7 @@ def test_the_wholly_right_share_equals_what_generation_gives(learned_run: Whole)
 def test_killed_after_a_checkpoint_it_goes_on_with_the_same_losses(
     lay_out: Callable[..., Path], whole_run: Whole
 ) -> None:
-    from studio.train.recipes import sft
+    from studio.train.recipes import run
 
     folder = lay_out("killed")
     child = subprocess.run([sys.executable, "-c", KILLED_AFTER_A_CHECKPOINT, str(folder), "7"], capture_output=True)
@@ -101,7 +101,7 @@ def test_killed_after_a_checkpoint_it_goes_on_with_the_same_losses(
     torn = folder / recipe.OUTPUT / "checkpoint-6"
     shutil.copytree(folder / recipe.OUTPUT / "checkpoint-4", torn)
     (torn / "trainer_state.json").write_text('{"global_st')
-    summary = sft.train(folder)
+    summary = run.train(folder)
     events = tail(folder / recipe.EVENTS)[0]
     assert [event["resumed_at"] for event in in_force(events) if event["kind"] == "train_begin"] == [0, SAVE_EVERY]
     assert losses(folder) == losses(whole_run[0])
@@ -112,19 +112,20 @@ def test_killed_after_a_checkpoint_it_goes_on_with_the_same_losses(
 
 
 def test_a_stopped_run_keeps_a_checkpoint_and_goes_on_from_it(lay_out: Callable[..., Path], whole_run: Whole) -> None:
-    from studio.train.recipes import sft
+    from studio.train.recipes import run
+    from studio.train.recipes.setup import newest_complete
 
     folder = lay_out("stopped")
     seen: list[str] = []
-    summary = sft.train(folder, stop_asked=lambda: len(seen) >= 5, on_progress=lambda _done, text: seen.append(text))
+    summary = run.train(folder, stop_asked=lambda: len(seen) >= 5, on_progress=lambda _done, text: seen.append(text))
     assert summary["stopped"] and not (folder / recipe.ADAPTER).exists()
-    assert sft.newest_complete(folder / recipe.OUTPUT) == folder / recipe.OUTPUT / f"checkpoint-{summary['steps']}"
-    assert sft.train(folder)["stopped"] is False
+    assert newest_complete(folder / recipe.OUTPUT) == folder / recipe.OUTPUT / f"checkpoint-{summary['steps']}"
+    assert run.train(folder)["stopped"] is False
     assert losses(folder) == losses(whole_run[0])
 
 
 def test_a_half_written_checkpoint_is_skipped_and_deleted(tmp_path: Path) -> None:
-    from studio.train.recipes.sft import newest_complete
+    from studio.train.recipes.setup import newest_complete
 
     for step, state in ((8, "{}"), (12, '{"epo'), (16, None), (4, "{}")):
         (tmp_path / f"checkpoint-{step}").mkdir()
@@ -161,20 +162,24 @@ def test_no_file_of_an_adapter_is_a_pickle(whole_run: Whole) -> None:
 
 
 def test_trl_accepts_the_recipe_as_it_is_and_refuses_a_key_it_does_not_know(lay_out: Callable[..., Path]) -> None:
-    from studio.train.recipes.sft import load
+    from trl import SFTConfig
 
-    setup = load(lay_out("accepted"))
+    from studio.train.recipes.setup import load
+
+    setup = load(lay_out("accepted"), SFTConfig)
     assert (setup.model.use_peft, setup.model.lora_r, setup.training.learning_rate) == (True, 8, 2e-2)
     with pytest.raises((ValueError, SystemExit)):
-        load(lay_out("refused", colour="red"))
+        load(lay_out("refused", colour="red"), SFTConfig)
 
 
 def test_every_advised_recipe_is_accepted_by_trl(lay_out: Callable[..., Path]) -> None:
+    from trl import SFTConfig
+
     from studio.train.advise import make_plan
     from studio.train.lengths import Lengths
     from studio.train.machine import GIB, Machine
     from studio.train.plan import Situation
-    from studio.train.recipes.sft import load
+    from studio.train.recipes.setup import load
     from studio.train.shape import ModelShape
     from tests.fakes.frozen_rows import TINY_CONFIG
 
@@ -183,7 +188,7 @@ def test_every_advised_recipe_is_accepted_by_trl(lay_out: Callable[..., Path]) -
     for overrides in ({}, {"training": "full"}, {"max_steps": 5}):
         folder = lay_out("advised")
         recipe.write(folder, make_plan(situation, overrides=overrides).recipe())
-        assert load(folder).training.max_length == 384
+        assert load(folder, SFTConfig).training.max_length == 384
 
 
 def test_trl_s_own_script_runs_the_folder(
