@@ -4,6 +4,7 @@ from sqlmodel import SQLModel
 
 from storage.tables.datasets import Dataset, DatasetVersion, Example
 from storage.tables.deployments import Deployment, DeploymentEvent, Release, Revision
+from storage.tables.doubts import Doubt
 from storage.tables.evaluations import Evaluation, EvaluationOutput
 from storage.tables.jobs import Job, JobEvent
 from storage.tables.labels import Annotation, Guideline, HumanCeiling, LabelItem, LabelTask, PreferencePair, Resolution
@@ -27,6 +28,7 @@ __all__ = [
     "DatasetVersion",
     "Deployment",
     "DeploymentEvent",
+    "Doubt",
     "Evaluation",
     "EvaluationOutput",
     "Example",
