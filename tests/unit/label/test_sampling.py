@@ -27,6 +27,7 @@ from studio.label.samplers.clusters import k_means, tf_idf, word_weights
 from studio.label.samplers.models import entropy
 from studio.label.samplers.pool import Chosen
 from studio.label.sampling import SAMPLES, choose
+from tests.fakes.doubts import doubting_run
 
 TOPICS = ("refund my card payment", "parcel lost delivery late", "password reset login fails")
 
@@ -112,6 +113,7 @@ def test_every_sample_is_explained_in_a_sentence_and_every_choice_has_a_reason(s
     shelf.say(4, "thumbs", 0.0)
     shelf.answer("teacher", "provider", {0: "yes", 1: "no"})
     shelf.answer("student", "tuned", {0: "yes", 1: "yes"})
+    doubting_run(shelf.database, shelf.project, shelf.dataset_id, {shelf.ids[8]: 3.0})
     for name, sentence in SAMPLES.items():
         chosen = shelf.sample(name, by="language" if name == "stratified" else "")
         assert chosen and all(each.reason for each in chosen) and len(sentence) > 20, name
