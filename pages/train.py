@@ -5,39 +5,48 @@ import streamlit as st
 from studio.access.actor import Role
 from studio.ui.components import empty_state, next_step, page_header
 from studio.ui.state import current_actor, current_project, current_studio, reported_errors
-from studio.ui.train_run import run_list, run_view
-from studio.ui.train_view import base_jobs, choose, first_base, needs_first_base, show_plan
+from studio.ui.train.bases import base_jobs, first_base, needs_first_base
+from studio.ui.train.history import history
+from studio.ui.train.plan_view import show_plan
+from studio.ui.train.questions import choose
+from studio.ui.train.run import run_view
+from studio.ui.train.views import SET_UP, run_tabs, shown_view
 
 studio, actor, project = current_studio(), current_actor(), current_project()
 versions = studio.training.versions(project.id) if project else []
-shown, first = st.query_params.get("run"), bool(project and needs_first_base(project))
+run_id, first = st.query_params.get("run"), bool(project and needs_first_base(project))
+setting_up = not run_id and shown_view() == SET_UP
 
 clicked = page_header(
     "Train",
     "Fine-tune a small model on a frozen version and watch it learn.",
-    primary=None if shown or first else "Train",
+    primary="Train" if setting_up and not first else None,
     icon="model_training",
     disabled=not versions or not actor.can(Role.EDITOR),
 )
 if project is None:
     empty_state("folder", "No project yet", "Create one under Settings, Projects.", "Open Settings", "settings")
     st.stop()
-if shown:
+if run_id:
     with reported_errors():
-        run_view(shown)
-elif not versions:
-    empty_state(
-        "dataset",
-        "Nothing to learn from yet",
-        "Training starts from a frozen dataset version, so that every model can be traced to its rows.",
-        "Freeze a version",
-        page="curate",
-    )
-else:
-    base_jobs(project.id)
-    if first:
+        run_view(run_id)
+    next_step("Compare models on Evaluate", "evaluate")
+    st.stop()
+
+base_jobs(project.id)
+set_up_tab, runs_tab = run_tabs()
+with set_up_tab:
+    if set_up_tab.open and not versions:
+        empty_state(
+            "dataset",
+            "Nothing to learn from yet",
+            "Training starts from a frozen dataset version, so that every model can be traced to its rows.",
+            "Freeze a version",
+            page="curate",
+        )
+    elif set_up_tab.open and first:
         first_base(project, actor)
-    else:
+    elif set_up_tab.open:
         choice = choose(versions, project, actor)
         overrides = show_plan(choice)
         if clicked:
@@ -48,5 +57,7 @@ else:
                 )
                 st.query_params["run"] = run.id
                 st.rerun()
-    run_list(project.id)
+with runs_tab:
+    if runs_tab.open:
+        history(project.id)
 next_step("Compare models on Evaluate", "evaluate")
