@@ -1,0 +1,36 @@
+"""Will it fit into memory, and what would make it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from studio.train.doctor.finding import Case, Finding
+from studio.train.estimate import Fix, fixes, load_of
+from studio.train.machine import GIB
+from studio.train.plan import Plan
+
+NOTHING_FITS = "Choose a smaller base, or run on a machine with more memory."
+
+
+def memory(case: Case) -> Iterator[Finding]:
+    """Too big is an error, tight a warning; each with the change that helps most."""
+    estimate = case.plan.estimate
+    if estimate.fit == "fits":
+        return
+    low, high = (part / GIB for part in estimate.memory_range)
+    needs = f"The run needs about {low:.1f} to {high:.1f} GiB and this machine has {estimate.room / GIB:.1f}."
+    severity = "error" if estimate.fit == "too big" else "warning"
+    fix = best_fix(case.plan)
+    if fix is None:
+        yield Finding(severity, needs, NOTHING_FITS)
+    else:
+        yield Finding(severity, needs, f"{fix.label}.", fix.overrides)
+
+
+def best_fix(plan: Plan) -> Fix | None:
+    """The change of the plan that would make it fit and costs least."""
+    values = {choice.name: choice.value for choice in plan.values}
+    row_tokens = min(plan.situation.lengths.longest or 64, values["max_length"])
+    load = load_of(plan.method, values, row_tokens, plan.estimate.tokens)
+    found = fixes(plan.situation.shape, load, plan.situation.machine)
+    return found[0] if found else None
