@@ -69,7 +69,9 @@ class ExampleRepository(Repository[Example]):
             query = query.where(col(Example.id) > after)
         return list(self.session.exec(query.order_by(col(Example.id)).limit(limit)))
 
-    def stream(self, dataset_id: str, split: str | None = None, excluded: bool | None = False) -> Iterator[Example]:
+    def stream(
+        self, dataset_id: str, split: str | None = None, excluded: bool | str | None = False
+    ) -> Iterator[Example]:
         """Every example by id, a few hundred in memory at a time."""
         after: str | None = None
         while page := self.page(dataset_id, split=split, excluded=excluded, after=after, limit=STEP):

@@ -18,13 +18,13 @@ from storage.artifacts import Artifacts
 from storage.database import Database
 from storage.repositories.datasets import STEP, ExampleRepository, VersionRepository
 from storage.repositories.decisions import DecisionRepository
-from storage.tables import DatasetVersion
+from storage.tables import DatasetVersion, Example
 from studio.curate.decisions import Decisions
 from studio.curate.kto import judgements
 from studio.curate.leakage import LeakFilter
 from studio.curate.outputs import canonical
 from studio.curate.pairs import Stated, write_pairs
-from studio.curate.snapshot import FORMAT, NOBODY, SPLITS, Row, read_split, write_rows
+from studio.curate.snapshot import DISLIKED, FORMAT, NOBODY, SPLITS, Row, read_split, write_rows
 from studio.errors import InvalidInput
 
 
@@ -117,7 +117,7 @@ def diff_of(artifacts: Artifacts, parent: DatasetVersion | None, marks: dict[str
 
 
 def _store(database: Database, artifacts: Artifacts, dataset_id: str) -> Draft:
-    leak, golden, train = LeakFilter(), Census(), Census()
+    leak, golden, train, disliked = LeakFilter(), Census(), Census(), Census()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with database.read() as session:  # golden first: the training rows are held against it
@@ -125,16 +125,27 @@ def _store(database: Database, artifacts: Artifacts, dataset_id: str) -> Draft:
             train_rows = train.watch(leak.hold_back(_rows(session, dataset_id, "train")))
             rows = {"golden": write_rows(folder / "golden.parquet", golden_rows)}
             rows["train"] = write_rows(folder / "train.parquet", train_rows)
+            unwanted = (row for row in _disliked(session, dataset_id) if not leak.repeats(row))
+            write_rows(folder / f"{DISLIKED}.parquet", disliked.watch(unwanted))
             pairs = write_pairs(folder, _stated(session, dataset_id))
         if not sum(rows.values()):
             raise InvalidInput("There is nothing to freeze yet. Add logs to the dataset on the Capture page first.")
         meta = {"kind": "dataset", "format": FORMAT, "rows": {**rows, "pairs": sum(map(Counter.total, pairs.values()))}}
         digest = artifacts.save_folder(folder, meta)
+    train.judged.update(disliked.judged)
     return Draft(digest, rows, golden, train, pairs, leak.leaked)
 
 
 def _rows(session: Session, dataset_id: str, split: str) -> Iterator[Row]:
-    examples, decisions = ExampleRepository(session).stream(dataset_id, split), Decisions(session, dataset_id)
+    return _decided(session, dataset_id, ExampleRepository(session).stream(dataset_id, split))
+
+
+def _disliked(session: Session, dataset_id: str) -> Iterator[Row]:
+    return _decided(session, dataset_id, ExampleRepository(session).stream(dataset_id, "train", "thumbs_down"))
+
+
+def _decided(session: Session, dataset_id: str, examples: Iterator[Example]) -> Iterator[Row]:
+    decisions = Decisions(session, dataset_id)
     while page := list(islice(examples, STEP)):
         decided = decisions.of(page)
         yield from (Row.of(example, decided.get(example.id, NOBODY)) for example in page)

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from storage.artifacts import Artifacts
 from studio.curate.outputs import assistant_message
-from studio.curate.snapshot import Row
+from studio.curate.snapshot import DISLIKED, Row, read_split
 
 GOOD, BAD = 0.75, 0.25
 """Mean ratings (0 worst to 1 best) from which an answer counts as good, up to which as bad; between them as neither."""
@@ -39,6 +40,12 @@ def kto_rows(rows: Iterable[Row]) -> Iterator[Judged]:
     for row in rows:
         for completion, label, source in judgements(row):
             yield Judged(row.example_id, row.messages, row.tools, completion, label, source)
+
+
+def read_judged(artifacts: Artifacts, digest: str, split: str = "train") -> Iterator[Judged]:
+    """The judgements of one split, streamed; of the training rows with those that were left out as disliked."""
+    splits = (split, DISLIKED) if split == "train" else (split,)
+    return kto_rows(row for each in splits for row in read_split(artifacts, digest, each))
 
 
 def judgements(row: Row) -> list[tuple[str, bool, str]]:

@@ -39,10 +39,14 @@ class LeakFilter:
     def hold_back(self, train: Iterable[Row]) -> Iterator[Row]:
         """Pass on the training rows that repeat no golden prompt."""
         for row in train:
-            if row.prompt_hash in self.hashes or normalised(row.messages) in self.texts:
+            if self.repeats(row):
                 self.leaked.append(row.example_id)
             else:
                 yield row
+
+    def repeats(self, row: Row) -> bool:
+        """Whether the row's prompt is a golden one, exactly or nearly."""
+        return row.prompt_hash in self.hashes or normalised(row.messages) in self.texts
 
 
 def leaks(train: Iterable[Row], golden: Iterable[Row]) -> list[str]:

@@ -1,13 +1,15 @@
 """Reading and writing a frozen version: train.parquet and golden.parquet in a content-addressed artifact.
 
-Format 2 adds who decided each output (`decided_by`, `decided_how`, `rated`) and pairs.parquet; format 1 is still read.
+Format 2 adds who decided each output (`decided_by`, `decided_how`, `rated`) and pairs.parquet; format 3 adds
+disliked.parquet: training examples left out because users rated them down, which teach nobody to answer but teach KTO
+what not to say. Earlier formats are still read.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -22,9 +24,10 @@ from studio.curate.preferences import Preference, correction
 from studio.errors import NotFound
 
 T = TypeVar("T")
-FORMAT = 2
+FORMAT = 3
 ROW_GROUP = 2000
 SPLITS = ("train", "golden")
+DISLIKED = "disliked"
 OWN = (
     "messages",
     "tools",
@@ -109,6 +112,8 @@ class VersionData:
 
     train: list[Row]
     golden: list[Row]
+    disliked: list[Row] = field(default_factory=list)
+    """Answers rated down that nobody corrected: not to be imitated."""
 
     def split(self, name: str) -> list[Row]:
         """The rows of one split."""
@@ -132,12 +137,19 @@ def write_rows(path: Path, rows: Iterable[Row]) -> int:
 
 def read_version(artifacts: Artifacts, digest: str) -> VersionData:
     """All rows of the version with this digest. Raises NotFound when the artifact is gone."""
-    return VersionData(list(read_split(artifacts, digest, "train")), list(read_split(artifacts, digest, "golden")))
+    rows = (list(read_split(artifacts, digest, split)) for split in (*SPLITS, DISLIKED))
+    return VersionData(*rows)
 
 
 def read_split(artifacts: Artifacts, digest: str, split: str) -> Iterator[Row]:
-    """The rows of one split, streamed."""
-    with frozen_file(artifacts, digest, f"{split}.parquet") as stream:
+    """The rows of one split, streamed; versions before format 3 have no disliked ones."""
+    try:
+        stream = frozen_file(artifacts, digest, f"{split}.parquet")
+    except KeyError:
+        if split != DISLIKED:
+            raise
+        return
+    with stream:
         for batch in pq.ParquetFile(stream).iter_batches(batch_size=ROW_GROUP):
             yield from (_row(values) for values in batch.to_pylist())
 

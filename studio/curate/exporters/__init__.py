@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, Protocol, runtime_checkable
 import orjson
 
 from storage.artifacts import Artifacts
+from studio.curate.kto import Judged, read_judged
 from studio.curate.pairs import Pair, read_pairs
 from studio.curate.snapshot import Row, read_split
 from studio.errors import NotFound
@@ -51,7 +52,22 @@ class PairExporter(Protocol):
         ...
 
 
-def exporter(name: str) -> Exporter | PairExporter:
+@runtime_checkable
+class JudgedExporter(Protocol):
+    """Writes single judgements instead of rows."""
+
+    label: str
+    suffix: str
+
+    def write_judged(self, judged: Iterable[Judged], target: BinaryIO) -> int:
+        """Write the judgements and return how many lines were written."""
+        ...
+
+
+AnyExporter = Exporter | PairExporter | JudgedExporter
+
+
+def exporter(name: str) -> AnyExporter:
     """The exporter of this name. Raises NotFound."""
     target = EXPORTERS.get(name) or {point.name: point.value for point in entry_points(group=ENTRY_POINT_GROUP)}.get(
         name
@@ -59,16 +75,16 @@ def exporter(name: str) -> Exporter | PairExporter:
     if target is None:
         raise NotFound(f"There is no export format {name!r}. Choose one of: {', '.join(EXPORTERS)}.")
     module, _, attribute = target.partition(":")
-    made: Exporter | PairExporter = getattr(import_module(module), attribute)()
+    made: AnyExporter = getattr(import_module(module), attribute)()
     return made
 
 
-def write_version(
-    chosen: Exporter | PairExporter, artifacts: Artifacts, digest: str, split: str, target: BinaryIO
-) -> int:
+def write_version(chosen: AnyExporter, artifacts: Artifacts, digest: str, split: str, target: BinaryIO) -> int:
     """Write one split of a frozen version; returns how many lines there are."""
     if isinstance(chosen, PairExporter):
         return chosen.write_pairs(read_pairs(artifacts, digest, split), target)
+    if isinstance(chosen, JudgedExporter):
+        return chosen.write_judged(read_judged(artifacts, digest, split), target)
     return chosen.write(read_split(artifacts, digest, split), target)
 
 

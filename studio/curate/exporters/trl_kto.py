@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from typing import Any, BinaryIO
 
 from studio.curate.exporters import write_lines
-from studio.curate.kto import Judged, kto_rows
-from studio.curate.snapshot import Row
+from studio.curate.kto import Judged
 
 
 class TrlJudgements:
@@ -16,9 +15,9 @@ class TrlJudgements:
     label = "TRL unpaired preference JSONL (KTO)"
     suffix = ".kto.jsonl"
 
-    def write(self, rows: Iterable[Row], target: BinaryIO) -> int:
+    def write_judged(self, judged: Iterable[Judged], target: BinaryIO) -> int:
         """Write one line per judgement: two for a corrected row, none for one that nobody judged."""
-        return write_lines(map(_line, kto_rows(rows)), target)
+        return write_lines(map(_line, judged), target)
 
 
 def _line(judged: Judged) -> dict[str, Any]:

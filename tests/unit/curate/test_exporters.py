@@ -12,7 +12,8 @@ from storage.artifacts import Artifacts
 from storage.tables import Dataset
 from studio.access.actor import Actor
 from studio.curate.datasets import Datasets
-from studio.curate.exporters import EXPORTERS, Exporter, PairExporter, exporter
+from studio.curate.exporters import EXPORTERS, Exporter, JudgedExporter, PairExporter, exporter
+from studio.curate.kto import kto_rows
 from studio.curate.pairs import Pair
 from studio.curate.snapshot import Row
 from studio.errors import NotFound
@@ -29,7 +30,12 @@ PAIRS = [Pair("a", PROMPT, TOOLS, CALL, "bad", "correction"), Pair("b", PROMPT, 
 
 def lines(name: str) -> list[dict[str, Any]]:
     chosen, target = exporter(name), io.BytesIO()
-    count = chosen.write_pairs(PAIRS, target) if isinstance(chosen, PairExporter) else chosen.write(ROWS, target)
+    if isinstance(chosen, PairExporter):
+        count = chosen.write_pairs(PAIRS, target)
+    elif isinstance(chosen, JudgedExporter):
+        count = chosen.write_judged(kto_rows(ROWS), target)
+    else:
+        count = chosen.write(ROWS, target)
     found = [json.loads(line) for line in target.getvalue().splitlines()]
     assert len(found) == count
     return found
@@ -44,7 +50,7 @@ def test_every_exporter_writes_lines_of_json(name: str) -> None:
 def test_every_format_has_its_own_label_and_file_ending() -> None:
     made = [exporter(name) for name in EXPORTERS]
     assert len({each.label for each in made}) == len({each.suffix for each in made}) == len(made)
-    assert all(isinstance(each, Exporter | PairExporter) for each in made)
+    assert all(isinstance(each, Exporter | PairExporter | JudgedExporter) for each in made)
 
 
 def test_openai_lines_end_with_the_answer_and_carry_the_tools() -> None:

@@ -8,9 +8,10 @@ import pytest
 
 from storage.artifacts import Artifacts
 from storage.database import Database
-from storage.tables import Dataset, LogEntry
+from storage.tables import Dataset, Example, LogEntry
 from studio.access.actor import Actor
 from studio.curate.datasets import Datasets
+from studio.curate.kto import read_judged
 from studio.curate.leakage import leaks, normalised
 from studio.curate.snapshot import Row, read_version
 from studio.errors import InvalidInput, NotFound
@@ -120,3 +121,34 @@ def test_a_version_is_exported_under_a_safe_name(filled: Dataset, datasets: Data
     name, content = datasets.export(version.id, "openai", "golden")
     assert name == "tickets-v1-golden.openai.jsonl"
     assert len(content.splitlines()) == version.golden_rows
+
+
+def test_answers_that_users_disliked_are_kept_apart_for_learning_what_not_to_say(
+    dataset: Dataset, datasets: Datasets, artifacts: Artifacts, operator: Actor, call: MakeCall
+) -> None:
+    calls = [call(f"liked {word}", "yes", rating="up") for word in "abcdefghij"]
+    calls += [call(f"disliked {word}", "no", rating="down") for word in "abcdefghij"]
+    datasets.add_entries(operator, dataset.id, calls)
+    version = datasets.freeze_now(operator, dataset.id)
+    data = read_version(artifacts, version.digest)
+    assert data.disliked and all(row.output == "no" and row.split == "train" for row in data.disliked)
+    assert all(row.output == "yes" for row in data.train)
+    assert len(data.train) == version.train_rows
+    judged = [each.label for each in read_judged(artifacts, version.digest)]
+    assert (judged.count(True), judged.count(False)) == (len(data.train), len(data.disliked))
+    assert version.stats["kto"] == {"desirable": len(data.train), "undesirable": len(data.disliked)}
+
+
+def test_a_disliked_answer_to_a_golden_prompt_is_not_kept(
+    filled: Dataset, datasets: Datasets, artifacts: Artifacts, operator: Actor
+) -> None:
+    golden = {row.messages[-1]["content"] for row in datasets.examples(filled.id, split="golden", limit=500)}
+    known = datasets.examples(filled.id, split="train", limit=500)
+    with datasets.database.write() as session:
+        copied = session.get_one(Example, known[0].id)
+        copied.messages = [*copied.messages[:-1], {**copied.messages[-1], "content": min(golden)}]
+        copied.rating, copied.excluded = "down", "thumbs_down"
+        mild = session.get_one(Example, known[1].id)
+        mild.rating, mild.excluded = "down", "thumbs_down"
+    data = read_version(artifacts, datasets.freeze_now(operator, filled.id).digest)
+    assert [row.example_id for row in data.disliked] == [known[1].id]
