@@ -38,6 +38,19 @@ class Settings(BaseSettings):
     )
     worker_slots: int = Field(2, description="Jobs that may run at once on this host.")
     worker_gpus: int = Field(0, description="GPUs the worker may hand to jobs.")
+    tonight: str = Field(
+        "22:00",
+        pattern=r"^([01]?\d|2[0-3]):[0-5]\d$",
+        description="Local time at which jobs that were put off until tonight may start.",
+    )
+    warm_minutes: float = Field(
+        10.0,
+        ge=0,
+        description="Minutes a process with the trainers loaded waits for the next training job; 0 turns it off.",
+    )
+    keep_runs_days: float = Field(
+        30.0, ge=0, description="Days after which an ended job's working files are removed; 0 keeps them for ever."
+    )
     max_body_mb: int = Field(16, description="Largest request body the gateway accepts, in megabytes.")
     upstream_timeout_s: float = Field(120.0, description="Seconds to wait for an upstream's first byte.")
     cookie_secure: bool = Field(False, description="Mark the sign-in cookie Secure (set it behind TLS).")

@@ -6,10 +6,12 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, func, update
+from sqlalchemy import ColumnElement, Update, update
+from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
 from storage.repositories.base import Repository
+from storage.repositories.queue_order import Offer, claimable, place
 from storage.tables import Job, JobEvent
 from storage.types import now
 
@@ -24,15 +26,17 @@ class JobRepository(Repository[Job]):
 
     table = Job
 
-    def claim(self, host: str, free_gpus: int) -> Job | None:
+    def claim(
+        self, host: str, free_gpus: int, all_gpus: int | None = None, without: Collection[str] = ()
+    ) -> Job | None:
         """Take the next queued job that fits for `host`, or None; safe against any number of workers.
 
         One statement: SKIP LOCKED on PostgreSQL, serialised by BEGIN IMMEDIATE on SQLite (where it compiles away).
         """
-        waiting = select(Job.id).where(col(Job.status) == "queued", col(Job.cancel_requested).is_(False))
-        first = waiting.where(col(Job.gpus) <= free_gpus).order_by(*_queue_order()).limit(1)
+        offer = Offer(now(), free_gpus, free_gpus if all_gpus is None else all_gpus, tuple(without))
+        first = select(Job.id).where(*claimable(offer)).order_by(*place(Job)).limit(1)
         chosen = first.with_for_update(skip_locked=True).scalar_subquery()
-        values: dict[str, Any] = {"status": "starting", "host": host, "exit_code": None}
+        values: dict[str, Any] = {"status": "starting", "host": host, "exit_code": None, "progress_text": ""}
         values |= {"attempt": col(Job.attempt) + 1, "progress_from": col(Job.progress)}
         taken = update(Job).where(col(Job.id) == chosen, col(Job.status) == "queued")
         taken = taken.values(**values, started_at=now(), heartbeat_at=now(), error=None)
@@ -43,6 +47,12 @@ class JobRepository(Repository[Job]):
         assert job is not None
         self.note(job.id, f"claimed by {host}, attempt {job.attempt}")
         return job
+
+    def next_kind(self, free_gpus: int, all_gpus: int, without: Collection[str] = ()) -> str | None:
+        """The kind of job a claim would find; spares an idle worker the write lock."""
+        offer = Offer(now(), free_gpus, all_gpus, tuple(without))
+        query = select(Job.kind).where(*claimable(offer)).order_by(*place(Job)).limit(1)
+        return self.session.exec(query).first()
 
     def fenced(self, job_id: str, attempt: int, states: Collection[str], what: str = "", /, **values: Any) -> bool:
         """Change the job only while it is at this attempt and in one of `states`; False means somebody else has it."""
@@ -67,17 +77,25 @@ class JobRepository(Repository[Job]):
         query = select(JobEvent).where(JobEvent.job_id == job_id).order_by(col(JobEvent.at), col(JobEvent.id))
         return list(self.session.exec(query))
 
-    def is_any_queued(self) -> bool:
-        """Whether a claim could find something; spares an idle worker the write lock."""
-        return self.session.exec(select(Job.id).where(Job.status == "queued").limit(1)).first() is not None
+    def queued(self) -> list[Job]:
+        """Every waiting job, in the order of priority and place alone."""
+        return list(self.session.exec(select(Job).where(Job.status == "queued").order_by(*place(Job))))
 
-    def ahead_of(self, job: Job) -> int:
-        """How many queued jobs a worker would take before this one."""
-        sooner = (col(Job.priority) > job.priority) | (
-            (col(Job.priority) == job.priority) & (col(Job.order_at) < job.order_at)
-        )
-        query = select(func.count()).select_from(Job).where(Job.status == "queued", sooner)
-        return int(self.session.exec(query).one())
+    def dependents(self, job_id: str) -> list[Job]:
+        """Jobs that must come after this one."""
+        query = select(Job).where(Job.after_job_id == job_id).order_by(col(Job.created_at), col(Job.id))
+        return list(self.session.exec(query))
+
+    def stranded(self) -> list[tuple[Job, Job]]:
+        """Queued jobs that wait for one that stopped short, each with that one."""
+        first = aliased(Job)
+        query = select(Job, first).join(first, col(first.id) == col(Job.after_job_id))
+        query = query.where(Job.status == "queued", col(first.status).in_(STOPPED))
+        return list(self.session.exec(query.execution_options(populate_existing=True)))
+
+    def too_big(self, gpus: int) -> list[Job]:
+        """Queued jobs that want more GPUs than there are."""
+        return list(self.session.exec(select(Job).where(Job.status == "queued", col(Job.gpus) > gpus)))
 
     def active_on(self, host: str) -> list[Job]:
         """Jobs this host has claimed and not finished."""
@@ -94,6 +112,11 @@ class JobRepository(Repository[Job]):
         query = select(Job).where(*_scope(project_id, kinds), col(Job.status).in_(OPEN))
         return list(self.session.exec(query.order_by(col(Job.created_at), col(Job.id))))
 
+    def ended_before(self, at: datetime) -> list[str]:
+        """Jobs that ended before then."""
+        query = select(Job.id).where(col(Job.status).in_(ENDED), col(Job.finished_at) < at)
+        return list(self.session.exec(query))
+
     def beat(self, host: str, at: datetime) -> None:
         """Say that this host still looks after its jobs."""
         mine = update(Job).where(col(Job.host) == host, col(Job.status).in_(ACTIVE))
@@ -103,10 +126,6 @@ class JobRepository(Repository[Job]):
         """Active jobs of *other* hosts that nobody has looked after since `before`."""
         query = select(Job).where(col(Job.status).in_(ACTIVE), Job.host != host, col(Job.heartbeat_at) < before)
         return list(self.session.exec(query))
-
-
-def _queue_order() -> tuple[ColumnElement[Any], ...]:
-    return col(Job.priority).desc(), col(Job.order_at).asc(), col(Job.id).asc()
 
 
 def _scope(project_id: str | None, kinds: Collection[str] | None) -> list[ColumnElement[bool]]:

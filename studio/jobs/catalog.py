@@ -29,6 +29,10 @@ HANDLERS: dict[str, str] = {
     "sample_traffic": "studio.demo.jobs:sample_traffic",
     "sample_labels": "studio.demo.jobs:sample_labels",
 }
+LONG = frozenset({"train", "build_base", "label_value"})
+"""Kinds that may take hours: they leave one slot free, so that imports and freezes go on meanwhile."""
+WARM = LONG | {"rehearse"}
+"""Kinds that spend their first seconds on importing torch and the trainers."""
 ENTRY_POINT_GROUP = "whetstone.jobs"
 
 

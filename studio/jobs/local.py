@@ -21,10 +21,12 @@ from storage.tables import Job
 from storage.types import new_id, now
 from studio.errors import Conflict
 from studio.jobs import processes
+from studio.jobs.catalog import LONG
 from studio.jobs.folders import RunFolder
 from studio.jobs.launch import RUN_COOKIE, launch, why_not
 from studio.jobs.locks import take_lock
-from studio.jobs.outcome import judge
+from studio.jobs.ordering import settle
+from studio.jobs.outcome import TOO_BIG, judge, too_big
 from studio.settings import Settings
 
 GRACE_S = 20.0
@@ -53,6 +55,7 @@ class LocalWorker:
         for job in self._mine():
             self._look_after(job)
         self._beat()
+        self._settle_the_queue()
         while self._start_next():
             pass
         self._shims = [shim for shim in self._shims if shim.poll() is None]
@@ -139,17 +142,38 @@ class LocalWorker:
 
     def _start_next(self) -> bool:
         running = self._mine()
-        gpus = self._free_gpus(running)
-        if len(running) >= self.settings.worker_slots:
+        gpus, without = self._free_gpus(running), self._not_now(running)
+        if len(running) >= self.settings.worker_slots or self._next_kind(len(gpus), without) is None:
             return False
-        with self.database.read() as session:
-            if not JobRepository(session).is_any_queued():
-                return False
         with self.database.write() as session:
-            job = JobRepository(session).claim(self.host, len(gpus))
+            job = JobRepository(session).claim(self.host, len(gpus), self.settings.worker_gpus, without)
         if job:
             self._launch(job, gpus[: job.gpus])
         return job is not None
+
+    def _next_kind(self, free_gpus: int, without: frozenset[str]) -> str | None:
+        with self.database.read() as session:
+            return JobRepository(session).next_kind(free_gpus, self.settings.worker_gpus, without)
+
+    def _not_now(self, running: list[Job]) -> frozenset[str]:
+        """Long jobs leave one slot free, unless there is only one."""
+        long = sum(job.kind in LONG for job in running)
+        return LONG if long >= max(1, self.settings.worker_slots - 1) else frozenset()
+
+    def _settle_the_queue(self) -> None:
+        """Jobs that can never start are told so: what they wait for stopped short, or no machine has their GPUs."""
+        with self.database.read() as session:
+            jobs = JobRepository(session)
+            big = jobs.too_big(self.settings.worker_gpus)
+            hopeless = [job for job in big if not job.progress_text.startswith(TOO_BIG)]
+            if not hopeless and not jobs.stranded():
+                return
+        with self.database.write() as session:
+            jobs = JobRepository(session)
+            settle(jobs)
+            for job in hopeless:
+                values = too_big(job, self.settings.worker_gpus, alone=self.database.is_sqlite)
+                jobs.fenced(job.id, job.attempt, ("queued",), "wants more GPUs than there are", **values)
 
     def _launch(self, job: Job, gpus: list[int]) -> None:
         try:

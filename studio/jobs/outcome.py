@@ -11,6 +11,7 @@ from storage.types import now
 from studio.jobs.folders import RunFolder
 
 STOPPED_POLITELY = 128 + signal.SIGTERM
+TOO_BIG = "This job wants"
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,18 @@ def judge(job: Job, run: RunFolder) -> Outcome:
     if code is None or code < 0:
         return _interrupted(job, code)
     return _ended("failed", code, error=run.error(job.attempt) or _unexplained(code))
+
+
+def too_big(job: Job, gpus: int, alone: bool) -> dict[str, Any]:
+    """What becomes of a queued job that wants more GPUs than this machine has: where other machines share the queue
+    (never with SQLite) it waits for one of them and says so.
+    """
+    wanted = "1 GPU" if job.gpus == 1 else f"{job.gpus} GPUs"
+    sentence = f"{TOO_BIG} {wanted}, and the worker on this machine may hand out {gpus or 'none'}."
+    if not alone:
+        return {"progress_text": f"{sentence} It waits for a machine with more."}
+    error = f"{sentence} Ask for fewer, or set STUDIO_WORKER_GPUS where there are as many, then press Retry."
+    return {"status": "failed", "error": error, "finished_at": now()}
 
 
 def _interrupted(job: Job, code: int | None) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session
@@ -14,12 +15,13 @@ from storage.tables import Job, JobEvent
 from storage.types import now
 from studio.access.actor import Actor, Role, permit
 from studio.errors import Conflict, NotFound, StudioError, Unavailable
+from studio.jobs.ordering import Ordering, a_moment, settle, stopped_how
 
 POLL_S = 0.25
 Watcher = Callable[[Job], None]
 
 
-class Jobs:
+class Jobs(Ordering):
     """The queue in the database. A job runs in a process of its own and survives the process that asked for it."""
 
     def __init__(self, database: Database) -> None:
@@ -36,6 +38,8 @@ class Jobs:
         gpus: int = 0,
         priority: int = 0,
         needs: Role = Role.EDITOR,
+        not_before: datetime | None = None,
+        after_job_id: str | None = None,
     ) -> Job:
         """Put a job in the queue; a worker starts it within a second when a slot is free."""
         with self.database.write() as session:
@@ -49,6 +53,8 @@ class Jobs:
                 gpus=gpus,
                 priority=priority,
                 needs=needs,
+                not_before=not_before,
+                after_job_id=after_job_id,
             )
 
     def enqueue(
@@ -63,9 +69,17 @@ class Jobs:
         gpus: int = 0,
         priority: int = 0,
         needs: Role = Role.EDITOR,
+        not_before: datetime | None = None,
+        after_job_id: str | None = None,
     ) -> Job:
-        """`submit` inside the caller's transaction: the noun and its job appear together or not at all."""
+        """`submit` inside the caller's transaction: the noun and its job appear together or not at all.
+
+        The job waits until `not_before`, and until the job `after_job_id` has succeeded.
+        """
         permit(session, actor, needs)
+        jobs = JobRepository(session)
+        if after_job_id:
+            _found(jobs, after_job_id)
         job = Job(
             kind=kind,
             spec=spec,
@@ -74,8 +88,9 @@ class Jobs:
             gpus=gpus,
             priority=priority,
             created_by=actor.username,
+            not_before=a_moment(not_before),
+            after_job_id=after_job_id,
         )
-        jobs = JobRepository(session)
         jobs.add(job)
         jobs.note(job.id, f"queued by {actor.username}")
         return job
@@ -90,17 +105,23 @@ class Jobs:
             if not jobs.fenced(job.id, job.attempt, ("queued",), **done) and not jobs.ask_to_stop(job.id):
                 raise Conflict(f"“{job.title}” has already ended ({job.status}); there is nothing to cancel.")
             jobs.note(job.id, f"cancel asked by {actor.username}")
+            settle(jobs)
             session.refresh(job)
             return job
 
     def retry(self, actor: Actor, job_id: str) -> Job:
-        """Put a failed or cancelled job back in the queue; it goes on from what its folder holds."""
+        """Put a failed or cancelled job back in the queue; it goes on from what its folder holds.
+
+        The jobs that were cancelled only because they wait for this one wait again.
+        """
         with self.database.write() as session:
             permit(session, actor, Role.EDITOR)
             jobs = JobRepository(session)
             job = _found(jobs, job_id)
+            _refuse_if_stranded(jobs, job)
             if not jobs.fenced(job.id, job.attempt, STOPPED, f"tried again by {actor.username}", **_afresh()):
                 raise Conflict(f"“{job.title}” is {job.status}; only a failed or cancelled job can be tried again.")
+            _put_back_dependents(jobs, job)
             session.refresh(job)
             return job
 
@@ -123,11 +144,6 @@ class Jobs:
         """What happened to the job, oldest first."""
         with self.database.read() as session:
             return JobRepository(session).history(job_id)
-
-    def ahead_of(self, job: Job) -> int:
-        """How many jobs wait in front of this one."""
-        with self.database.read() as session:
-            return JobRepository(session).ahead_of(job)
 
     def eta_seconds(self, job: Job) -> float | None:
         """Seconds the job still needs at its pace so far; None until that can be told."""
@@ -161,6 +177,24 @@ def _afresh() -> dict[str, Any]:
     return {"status": "queued", "cancel_requested": False, "interruptions": 0, **cleared}
 
 
+def _refuse_if_stranded(jobs: JobRepository, job: Job) -> None:
+    first = jobs.get(job.after_job_id) if job.after_job_id else None
+    if first and first.status in STOPPED:
+        raise Conflict(
+            f"“{job.title}” waits for “{first.title}”, which {stopped_how(first)}. "
+            f"Try “{first.title}” again: this one then goes on by itself."
+        )
+
+
+def _put_back_dependents(jobs: JobRepository, first: Job) -> None:
+    """Cancelled by us and not by a person: those wait again, and what waits for them."""
+    for late in jobs.dependents(first.id):
+        if not late.cancel_requested and jobs.fenced(
+            late.id, late.attempt, ("cancelled",), f"waits again for {first.id}", **_afresh()
+        ):
+            _put_back_dependents(jobs, late)
+
+
 def _found(jobs: JobRepository, job_id: str) -> Job:
     job = jobs.get(job_id)
     if job is None:
@@ -170,7 +204,7 @@ def _found(jobs: JobRepository, job_id: str) -> Job:
 
 def _succeeded(job: Job) -> Job:
     if job.status == "cancelled":
-        raise Conflict(f"“{job.title}” was cancelled.", job_id=job.id)
+        raise Conflict(job.error or f"“{job.title}” was cancelled.", job_id=job.id)
     if job.status == "failed":
         raise StudioError(job.error or f"“{job.title}” failed; its log says why.", job_id=job.id)
     return job

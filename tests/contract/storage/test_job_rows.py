@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from storage.database import Database
@@ -15,9 +16,21 @@ def _queue(stored: Database, *jobs: Job) -> None:
         session.add_all(jobs)
 
 
-def _claim(stored: Database, gpus: int = 0) -> Job | None:
+def _claim(stored: Database, gpus: int = 0, all_gpus: int | None = None, without: tuple[str, ...] = ()) -> Job | None:
     with stored.write() as session:
-        return JobRepository(session).claim("here", gpus)
+        return JobRepository(session).claim("here", gpus, all_gpus, without)
+
+
+def _claimed(stored: Database, gpus: int = 0, all_gpus: int | None = None, without: tuple[str, ...] = ()) -> str:
+    job = _claim(stored, gpus, all_gpus, without)
+    return job.id if job else ""
+
+
+def _set(stored: Database, key: str, **columns: object) -> None:
+    with stored.write() as session:
+        job = session.get_one(Job, key)
+        for name, value in columns.items():
+            setattr(job, name, value)
 
 
 def test_the_oldest_of_the_highest_priority_goes_first(stored: Database) -> None:
@@ -47,6 +60,76 @@ def test_a_job_that_needs_no_gpu_passes_one_that_waits_for_it(stored: Database) 
     assert first is not None and first.id == "small" and second is None
     third = _claim(stored, gpus=2)
     assert third is not None and third.id == "big"
+
+
+def test_a_job_for_tonight_is_not_taken_before(stored: Database) -> None:
+    _queue(stored, Job(id="tonight", kind="k", priority=9, not_before=now() + timedelta(hours=1)))
+    _queue(stored, Job(id="now", kind="k"), Job(id="last night's", kind="k", not_before=now() - timedelta(hours=1)))
+    assert [_claimed(stored), _claimed(stored), _claimed(stored)] == ["now", "last night's", ""]
+    _set(stored, "tonight", not_before=now())
+    assert _claimed(stored) == "tonight"
+
+
+def test_a_later_stage_is_taken_only_once_the_one_before_it_succeeded(stored: Database) -> None:
+    _queue(stored, Job(id="second", kind="k", priority=9, after_job_id="first"), Job(id="first", kind="k"))
+    assert [_claimed(stored), _claimed(stored)] == ["first", ""]
+    for status in ("running", "cancelling", "failed", "cancelled"):
+        _set(stored, "first", status=status)
+        assert _claimed(stored) == "", status
+    _set(stored, "first", status="succeeded")
+    assert _claimed(stored) == "second"
+
+
+def test_who_waits_for_a_job_that_stopped_short_is_found(stored: Database) -> None:
+    _queue(stored, Job(id="a", kind="k", status="failed"), Job(id="b", kind="k", status="running"))
+    _queue(stored, Job(id="after a", kind="k", after_job_id="a"), Job(id="after b", kind="k", after_job_id="b"))
+    with stored.read() as session:
+        jobs = JobRepository(session)
+        assert [(late.id, first.id) for late, first in jobs.stranded()] == [("after a", "a")]
+        assert [job.id for job in jobs.dependents("b")] == ["after b"]
+
+
+def test_the_claim_passes_over_kinds_the_worker_does_not_take_now(stored: Database) -> None:
+    _queue(stored, Job(id="long", kind="train", priority=9), Job(id="short", kind="freeze"))
+    with stored.read() as session:
+        jobs = JobRepository(session)
+        assert (jobs.next_kind(0, 0), jobs.next_kind(0, 0, ["train"])) == ("train", "freeze")
+    assert [_claimed(stored, without=("train",)), _claimed(stored, without=("train",))] == ["short", ""]
+    assert _claimed(stored) == "long"
+
+
+def test_small_gpu_jobs_do_not_starve_a_big_one_in_front(stored: Database) -> None:
+    early, late = now() - timedelta(minutes=1), now()
+    _queue(
+        stored,
+        Job(id="big", kind="k", gpus=2, order_at=early),
+        Job(id="huge", kind="k", gpus=9, order_at=early),
+        Job(id="small", kind="k", gpus=1, order_at=late),
+        Job(id="none", kind="k", order_at=late),
+    )
+    assert [_claimed(stored, 1, 2), _claimed(stored, 1, 2)] == ["none", ""]
+    assert [_claimed(stored, 2, 2), _claimed(stored, 1, 2)] == ["big", "small"]
+    with stored.read() as session:
+        assert [job.id for job in JobRepository(session).too_big(2)] == ["huge"]
+
+
+def test_many_workers_never_take_the_same_job(stored: Database) -> None:
+    when = now() - timedelta(minutes=1)
+    _queue(stored, *(Job(id=f"{number:03}", kind="k", order_at=when, after_job_id="done") for number in range(60)))
+    _queue(stored, Job(id="done", kind="k", status="succeeded"))
+    with ThreadPoolExecutor(4) as pool:
+        taken = list(pool.map(lambda _: _claimed(stored), range(70)))
+    assert sorted(filter(None, taken)) == [f"{number:03}" for number in range(60)]
+
+
+def test_what_ended_long_ago_is_told_from_what_goes_on(stored: Database) -> None:
+    long_ago = now() - timedelta(days=9)
+    for status in ("succeeded", "failed", "cancelled", "running", "queued"):
+        _queue(stored, Job(id=status, kind="k", status=status, finished_at=long_ago))
+    _queue(stored, Job(id="new", kind="k", status="succeeded", finished_at=now()))
+    with stored.read() as session:
+        found = JobRepository(session).ended_before(now() - timedelta(days=1))
+    assert sorted(found) == ["cancelled", "failed", "succeeded"]
 
 
 def test_a_holder_of_an_old_attempt_changes_nothing(stored: Database) -> None:
@@ -86,16 +169,6 @@ def test_recent_and_unfinished_keep_to_the_project_and_the_kinds(stored: Databas
         assert [job.id for job in jobs.recent(None, 9, ["train"])] == ["3", "1"]
         assert [job.id for job in jobs.unfinished(None)] == ["1", "3"]
         assert [job.id for job in jobs.unfinished("p", ["freeze"])] == []
-
-
-def test_how_many_wait_in_front(stored: Database) -> None:
-    first = Job(id="a", kind="k", order_at=now() - timedelta(minutes=2))
-    second = Job(id="b", kind="k", order_at=now() - timedelta(minutes=1))
-    urgent = Job(id="c", kind="k", priority=1)
-    _queue(stored, first, second, urgent)
-    with stored.read() as session:
-        jobs = JobRepository(session)
-        assert [jobs.ahead_of(job) for job in (first, second, urgent)] == [1, 2, 0]
 
 
 def test_only_silent_jobs_of_other_hosts_are_abandoned(stored: Database) -> None:
