@@ -12,26 +12,20 @@ import csv
 import json
 import os
 import random
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from storage.migrate import migrate
 from storage.tables import Dataset, Example, LabelItem, Model, Project, TrainingRun
 from studio.access.actor import Actor
-from studio.bootstrap import Studio, build_studio
+from studio.bootstrap import Studio
 from studio.capture.filters import LogFilter
 from studio.label.draft import TaskDraft
 from studio.label.publishing import publish_task
 from studio.label.tasks import Labeling
 from studio.label.templates import CORRECT, WRONG
-from studio.settings import Settings
 from tests.fakes.labeling import FakePlatform
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "banking77_train.csv"
@@ -47,25 +41,6 @@ pytestmark = [
     pytest.mark.timeout(7200),
     pytest.mark.skipif(not DATA.exists(), reason="the Banking77 data is not on this machine"),
 ]
-
-
-@pytest.fixture
-def studio(tmp_path: Path) -> Iterator[Studio]:
-    settings = Settings(home=tmp_path / "home")
-    migrate(settings.database)
-    with _worker(settings):
-        yield build_studio(settings)
-
-
-@contextmanager
-def _worker(settings: Settings) -> Iterator[None]:
-    command = [sys.executable, "-m", "tests.fakes.jobs_worker"]
-    worker = subprocess.Popen(command, env=os.environ | settings.environment(), stdout=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        worker.terminate()
-        worker.wait(30)
 
 
 @pytest.fixture(scope="module")

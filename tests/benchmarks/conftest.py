@@ -1,0 +1,35 @@
+"""A studio with a data folder of its own and a real worker, for benchmarks that walk the loop."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from storage.migrate import migrate
+from studio.bootstrap import Studio, build_studio
+from studio.settings import Settings
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    settings = Settings(home=tmp_path / "home")
+    migrate(settings.database)
+    with _worker(settings):
+        yield build_studio(settings)
+
+
+@contextmanager
+def _worker(settings: Settings) -> Iterator[None]:
+    command = [sys.executable, "-m", "tests.fakes.jobs_worker"]
+    worker = subprocess.Popen(command, env=os.environ | settings.environment(), stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        worker.terminate()
+        worker.wait(30)
