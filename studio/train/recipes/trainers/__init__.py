@@ -10,6 +10,12 @@ from studio.train.recipes.setup import Setup
 
 TRAINERS: dict[str, str] = {
     "sft": "studio.train.recipes.trainers.sft:Sft",
+    "dpo": "studio.train.recipes.trainers.dpo:Dpo",
+    "kto": "studio.train.recipes.trainers.kto:Kto",
+    "orpo": "studio.train.recipes.trainers.orpo:Orpo",
+    "cpo": "studio.train.recipes.trainers.cpo:Cpo",
+    "reward": "studio.train.recipes.trainers.reward:Reward",
+    "grpo": "studio.train.recipes.trainers.grpo:Grpo",
 }
 """Trainer name (`Method.trainer`) → the class that builds it."""
 
@@ -21,7 +27,7 @@ class TrainerKind(Protocol):
     """The TRL config class that the folder's recipe is parsed with."""
 
     def build(self, setup: Setup, callbacks: list[Any]) -> Any:
-        """The trainer, ready for `train()`."""
+        """The trainer, ready for `train()`; `trainer.picked` lists what it chose by itself: {"what", "why"}."""
         ...
 
 

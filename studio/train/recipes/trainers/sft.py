@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from datasets import Dataset
-from trl import SFTConfig, SFTTrainer, get_peft_config
+from transformers.utils import is_flash_attn_2_available
+from trl import SFTConfig, SFTTrainer
 
 from studio.train import recipe as recipes
+from studio.train.recipes import loading
 from studio.train.recipes.setup import Setup
+from studio.train.recipes.trainers import picks
+from studio.train.recipes.trainers.dressing import TASK, data_of, grouped, headed, told
+from studio.train.recipes.trainers.grouping import GroupsByLength
+from studio.train.recipes.trainers.tools import check_tools
+
+FLASH = "flash_attention_2"
+PACKING = ("packing", "padding_free", "train_sampling_strategy", "attn_implementation")
 
 
 class Sft:
@@ -18,24 +26,48 @@ class Sft:
 
     def build(self, setup: Setup, callbacks: list[Any]) -> SFTTrainer:
         """The trainer, ready for `train()`."""
-        watched = setup.rows(recipes.EVAL)
-        return ExactMatchTrainer(
-            model=setup.weights(),
+        tokenizer = setup.tokenizer()
+        check_tools(setup, tokenizer)
+        chosen = packed(setup, tokenizer)
+        trainer = ExactMatchTrainer(
+            model=loading.causal(setup),
             args=setup.training,
-            train_dataset=Dataset.from_list(setup.rows(recipes.TRAIN)),
-            eval_dataset=Dataset.from_list(watched) if watched else None,
-            processing_class=setup.tokenizer(),
-            peft_config=get_peft_config(setup.model),
+            processing_class=tokenizer,
+            peft_config=loading.adapter(setup),
             callbacks=callbacks,
+            **data_of(setup),
         )
+        return told(trainer, chosen, grouped(trainer, setup), headed(trainer, setup))
 
 
-class ExactMatchTrainer(SFTTrainer):  # type: ignore[misc]
+def packed(setup: Setup, tokenizer: Any) -> list[picks.Pick]:
+    """Pack rows where a GPU with FlashAttention keeps them apart; evaluation stays one row by one row."""
+    args = setup.training
+    if args.device.type != "cuda" or args.max_length is None or not picks.free(setup, "packing", *PACKING):
+        return []
+    texts = [tokenizer.apply_chat_template(_messages(row), tokenize=False) for row in setup.rows(recipes.TRAIN)]
+    lengths = [len(ids) for ids in tokenizer(texts)["input_ids"]]
+    found = picks.packing(lengths, args.max_length, args.per_device_train_batch_size, is_flash_attn_2_available())
+    if found is None:
+        return []
+    pick, args.per_device_train_batch_size = found
+    args.packing, args.packing_strategy, args.eval_packing = True, "bfd", False
+    setup.model.attn_implementation = FLASH
+    return [pick]
+
+
+def _messages(row: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*row["prompt"], *row["completion"]]
+
+
+class ExactMatchTrainer(GroupsByLength, SFTTrainer):  # type: ignore[misc]
     """SFT that also measures, at every evaluation, the share of rows a greedy answer would get wholly right.
 
     A greedy answer equals the expected one exactly when every expected token is the most likely next token, so the
     evaluation's own forward pass tells it, without generating.
     """
+
+    picked: list[dict[str, str]] = []
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -57,5 +89,5 @@ class ExactMatchTrainer(SFTTrainer):  # type: ignore[misc]
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Add the greedy share to an evaluation's numbers."""
         if "eval_loss" in logs and self._right:
-            logs["eval_greedy_exact"] = sum(self._right) / len(self._right)
+            logs["eval_greedy_exact"] = logs[TASK] = sum(self._right) / len(self._right)
         super().log(logs, *args, **kwargs)

@@ -1,0 +1,105 @@
+"""The compact head: on a CPU, turn only the positions that are learned into scores over the vocabulary.
+
+TRL's trainers ask the model for the log-probability of each label. On a GPU its kernel skips the positions without a
+label; on a CPU it scores them all, twice. Prompts are most of a row, so most of that work is for nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from typing import Any
+
+import torch
+from torch.nn import functional
+from trl.kernels.chunked_logprob import ChunkedLogProbFunction
+from trl.trainer.utils import FusedCausalLMOutput
+
+MOST_SCORES = 2**26
+"""Scores held at once (256 MiB); above it TRL's own function goes through the vocabulary piece by piece."""
+PIECE = 32768
+FIELDS = ("log_probs", "entropy", "log_sum_sq_probs", "mean_logits", "is_top1")
+RESHAPING = ("final_logit_softcapping", "logit_scale", "output_multiplier", "lm_head_multiplier", "logits_scaling")
+"""Config keys of models whose scores are more than hidden states times weights."""
+
+
+def fits(model: Any) -> bool:
+    """Whether the model's scores are plain: hidden states times the head's weights."""
+    config, head = model.config.get_text_config(), model.get_output_embeddings()
+    reshaped = any(getattr(config, key, None) not in (None, 1.0) for key in RESHAPING)
+    mixture = bool(getattr(config, "output_router_logits", False))
+    return isinstance(head, torch.nn.Linear) and head.weight.is_floating_point() and not (reshaped or mixture)
+
+
+def add_compact_head(model: Any) -> None:
+    """Take over what TRL's `add_fused_lm_head` gave the model: same call, same answer, fewer positions."""
+    fused = model.forward
+
+    @functools.wraps(type(model).forward)  # `generate` reads the signature
+    def forward(self: Any, *args: Any, fused_lm_head: bool = False, labels: Any = None, **kwargs: Any) -> Any:
+        if not fused_lm_head or labels is None:
+            given = {} if labels is None else {"labels": labels}
+            return fused(*args, fused_lm_head=fused_lm_head, **given, **kwargs)
+        items = kwargs.pop("num_items_in_batch", None)
+        hidden = self.base_model(*args, **kwargs | {"use_cache": False}).last_hidden_state[:, :-1]
+        return _output(hidden, self.get_output_embeddings(), labels[:, 1:], items)
+
+    model.forward = types.MethodType(forward, model)
+
+
+def _output(hidden: torch.Tensor, head: Any, labels: torch.Tensor, items: Any) -> FusedCausalLMOutput:
+    mask = labels != -100
+    scored = _scored(hidden[mask], head.weight, head.bias, labels[mask])
+    placed = [each.new_zeros(mask.shape).masked_scatter(mask, each) for each in scored]
+    loss = -placed[0].sum() / (mask.sum().clamp(min=1) if items is None else items)
+    return FusedCausalLMOutput(loss=loss, label_mask=mask, **dict(zip(FIELDS, placed, strict=True)))
+
+
+def _scored(hidden: torch.Tensor, weight: Any, bias: Any, labels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    plain = hidden.dtype == weight.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    if plain and len(labels) * len(weight) <= MOST_SCORES:
+        found: tuple[torch.Tensor, ...] = _Scores.apply(hidden, weight, bias, labels)
+        return found
+    pieces: tuple[torch.Tensor, ...] = ChunkedLogProbFunction.apply(hidden, weight, bias, labels, 1.0, PIECE)
+    return pieces
+
+
+class _Scores(torch.autograd.Function):  # type: ignore[misc]
+    """Log-probabilities of the labels and what TRL logs about them; the backward reuses the probabilities."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: torch.Tensor, weight: Any, bias: Any, labels: torch.Tensor) -> tuple[Any, ...]:
+        scores = functional.linear(hidden, weight, bias)
+        top, first = scores.max(-1)
+        wanted = scores.gather(-1, labels[:, None])[:, 0]
+        means = scores.mean(-1)
+        scores.sub_(top[:, None])
+        chances = scores.exp()
+        total = chances.sum(-1)
+        entropy = total.log() - _dot(chances, scores) / total
+        squares = _dot(chances, chances).log() - 2 * total.log()
+        ctx.save_for_backward(hidden, weight, bias, labels, chances.div_(total[:, None]))
+        ctx.set_materialize_grads(False)
+        right = first == labels
+        ctx.mark_non_differentiable(entropy, squares, means, right)
+        return wanted - top - total.log(), entropy, squares, means, right
+
+    @staticmethod
+    def backward(ctx: Any, slope: torch.Tensor | None, *_: Any) -> tuple[Any, ...]:
+        if slope is None:
+            return None, None, None, None
+        hidden, weight, bias, labels, chances = ctx.saved_tensors
+        by_score = chances * -slope[:, None]
+        by_score[torch.arange(len(labels)), labels] += slope
+        by_hidden, by_weight, by_bias = ctx.needs_input_grad[:3]
+        return (
+            by_score @ weight if by_hidden else None,
+            by_score.t() @ hidden if by_weight else None,
+            by_score.sum(0) if by_bias and bias is not None else None,
+            None,
+        )
+
+
+def _dot(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Row by row products, without a copy of the whole."""
+    return torch.bmm(left[:, None, :], right[:, :, None])[:, 0, 0]
