@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from pathlib import Path
 from typing import Any
 
 
 class EventLog:
-    """Appends events; each line is written whole, so a reader never sees half an event for long."""
+    """Appends events; each line is written whole, so a reader never sees half an event for long.
+
+    Of the processes of one run only the first writes.
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.path = path
+        self.path, self._is_first = path, os.environ.get("RANK", "0") == "0"
         self._stream = path.open("a", buffering=1, encoding="utf-8")
         self._end_a_torn_line()
 
     def emit(self, kind: str, **facts: Any) -> None:
         """Append one event. Numbers that JSON cannot hold (nan, infinity) become null."""
+        if not self._is_first:
+            return
         event = {"at": round(time.time(), 3), "kind": kind} | {name: _plain(value) for name, value in facts.items()}
         self._stream.write(json.dumps(event) + "\n")
 
@@ -30,7 +36,7 @@ class EventLog:
     def _end_a_torn_line(self) -> None:
         """A killed process may have left half a line; what follows must not be glued to it."""
         with self.path.open("rb") as reader:
-            if reader.seek(0, 2) and (reader.seek(-1, 2), reader.read(1))[1] != b"\n":
+            if self._is_first and reader.seek(0, 2) and (reader.seek(-1, 2), reader.read(1))[1] != b"\n":
                 self._stream.write("\n")
 
 
@@ -48,11 +54,15 @@ def tail(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
 
 
 def in_force(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The events without those that a resume undid: steps after the checkpoint it went on from."""
+    """The events without those that a resume undid: steps after the checkpoint it went on from.
+
+    A run that began again from nothing told its first evaluation twice; the earlier one is undone too.
+    """
     kept: list[dict[str, Any]] = []
     for event in events:
         if event["kind"] == "train_begin":
-            kept = [old for old in kept if old.get("step", 0) <= event["resumed_at"]]
+            last = event["resumed_at"] or -1
+            kept = [old for old in kept if old.get("step", -1) <= last]
         kept.append(event)
     return kept
 
@@ -66,8 +76,15 @@ def series(events: list[dict[str, Any]], name: str) -> list[tuple[int, float]]:
     ]
 
 
+def tokens_at(events: list[dict[str, Any]], step: int) -> int:
+    """Tokens trained on up to a checkpoint, as it told itself."""
+    told = [e.get("num_tokens") for e in in_force(events) if e["kind"] == "checkpoint" and e["step"] == step]
+    numbers = [int(each) for each in told if each is not None]
+    return numbers[-1] if numbers else tokens_until(events, step)
+
+
 def tokens_until(events: list[dict[str, Any]], step: int) -> int:
-    """Tokens trained on up to a step; the trainer's own count restarts at every resume."""
+    """Tokens trained on up to a step, as far as they were logged."""
     return max((int(total) for at, total in series(events, "num_tokens") if at <= step), default=0)
 
 

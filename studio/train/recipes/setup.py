@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import DatasetMixtureConfig, ModelConfig, ScriptArguments, TrlParser
 
 from studio.train import recipe as recipes
+from studio.train.recipes.checkpoints import newest_complete
 
+__all__ = ["Rows", "Setup", "load", "newest_complete", "read_rows"]
 Rows = list[dict[str, Any]]
 
 
@@ -50,24 +51,14 @@ class Setup:
         return read_rows(self.folder / recipes.DATA / name)
 
 
-def load(folder: Path, config: type) -> Setup:
-    """Parse the folder's recipe with the method's config class."""
+def load(folder: Path, config: type, changes: dict[str, Any] | None = None) -> Setup:
+    """Parse the folder's recipe with the method's config class; `changes` replace values of it."""
     parser = TrlParser((ScriptArguments, config, ModelConfig, DatasetMixtureConfig))
-    _script, training, model, _mixture = parser.parse_args_and_config(["--config", str(folder / recipes.RECIPE)])
+    more = [part for name, value in (changes or {}).items() for part in (f"--{name}", str(value))]
+    given = ["--config", str(folder / recipes.RECIPE), *more]
+    _script, training, model, _mixture = parser.parse_args_and_config(given)
     training.output_dir = str(folder / training.output_dir)
     return Setup(training, model, folder, recipes.read_studio(folder))
-
-
-def newest_complete(output: Path) -> Path | None:
-    """The newest checkpoint that was saved to its end; half-written ones are deleted.
-
-    The trainer writes `trainer_state.json` last, so its presence marks a whole checkpoint.
-    """
-    found = sorted(output.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
-    for path in found:
-        if not _is_whole(path):
-            shutil.rmtree(path)
-    return next((path for path in found if path.exists()), None)
 
 
 def read_rows(path: Path) -> Rows:
@@ -75,11 +66,3 @@ def read_rows(path: Path) -> Rows:
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def _is_whole(checkpoint: Path) -> bool:
-    try:
-        json.loads((checkpoint / "trainer_state.json").read_bytes())
-    except (OSError, ValueError):
-        return False
-    return True

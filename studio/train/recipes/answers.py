@@ -1,0 +1,103 @@
+"""What the model says while it learns: answers to golden rows, scored, and a few shown beside the expected ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from transformers import TrainerCallback
+
+from studio.train.events import EventLog
+from studio.train.measures import EXACT, first_metric, measure, scorers_of
+from studio.train.recipes.generate import greedy
+from studio.train.recipes.halt import Stopped
+from studio.train.recipes.setup import Rows
+
+MORE_TOKENS = 8
+"""Tokens an answer may go on after the longest expected one ends: by then it is wrong, and time is saved."""
+ROWS_PER_BATCH = 8
+"""Rows answered at once, per row of an evaluation's batch: generating needs less memory than scoring every token."""
+MOST_ROWS, MOST_AT_ONCE = 64, 64
+
+
+class Answers(TrainerCallback):  # type: ignore[misc]
+    """Generates greedily at every evaluation (no randomness is drawn, so a resumed run stays equal).
+
+    Golden rows are only watched. Held-out rows give the task's score when the task is not plain "wholly right".
+    """
+
+    def __init__(
+        self, events: EventLog, golden: Rows, held_out: Rows, studio: dict[str, Any], stop: Callable[[], bool]
+    ) -> None:
+        self.events, self.stop = events, stop
+        self.task, self.limit = studio["task"], studio["max_new_tokens"]
+        self.scorers = scorers_of(self.task)
+        self.shown = studio["samples"]
+        self.golden = [row for row in golden[:MOST_ROWS] if expected(row)]
+        self.held_out = held_out[: MOST_ROWS if self.is_judged_by_answers else self.shown]
+
+    @property
+    def is_judged_by_answers(self) -> bool:
+        """Whether the task's score needs generated answers."""
+        return bool(self.task.get("name", EXACT) != EXACT)
+
+    @staticmethod
+    def is_sharded(args: Any) -> bool:
+        """Whether no process holds the whole model, so that none can generate alone."""
+        return bool(args.fsdp or args.deepspeed)
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, model: Any = None, **more: Any) -> None:
+        """Score the golden rows, show samples, and add the task's score to the evaluation's numbers."""
+        rows = [*self.held_out, *self.golden]
+        if not rows or args.process_index or not hasattr(model, "generate") or self.is_sharded(args):
+            return
+        texts = self._answered(model, more["processing_class"], rows, args.per_device_eval_batch_size)
+        told, golden = texts[: len(self.held_out)], texts[len(self.held_out) :]
+        self._tell_golden(state.global_step, golden)
+        self._tell_samples(state.global_step, told)
+        if self.is_judged_by_answers and told and args.world_size == 1:
+            measured = measure(self.scorers, told, [expected(row) for row in self.held_out])
+            more["metrics"]["eval_task"] = measured[first_metric(measured)]["mean"]
+
+    def _tell_golden(self, step: int, answers: list[str]) -> None:
+        if not answers:
+            return
+        measured = measure(self.scorers, answers, [expected(row) for row in self.golden])
+        means = {name: each["mean"] for name, each in measured.items()}
+        self.events.emit("golden", step=step, n=len(answers), scores=measured, **means)
+
+    def _tell_samples(self, step: int, answers: list[str]) -> None:
+        for row, answer in list(zip(self.held_out, answers, strict=True))[: self.shown]:
+            facts = {"prompt": asked(row), "expected": expected(row), "answer": answer}
+            self.events.emit("sample", step=step, **facts)
+
+    def _answered(self, model: Any, tokenizer: Any, rows: Rows, at_once: int) -> list[str]:
+        length = min(self.limit, _longest(tokenizer, rows))
+        size, texts = min(MOST_AT_ONCE, ROWS_PER_BATCH * at_once), []
+        for start in range(0, len(rows), size):
+            if self.stop():
+                raise Stopped(saved=False)
+            prompts = [row["prompt"] for row in rows[start : start + size]]
+            texts += [answer.text for answer in greedy(model, tokenizer, prompts, length)]
+        return texts
+
+
+def expected(row: dict[str, Any]) -> str:
+    """The wanted answer of a row of any method, "" where there is none."""
+    if row.get("label") is False:
+        return ""
+    wanted = row.get("completion") or row.get("chosen") or row.get("reference") or ""
+    if isinstance(wanted, list):
+        return str(wanted[-1].get("content") or wanted[-1].get("tool_calls") or "")
+    return str(wanted)
+
+
+def asked(row: dict[str, Any]) -> str:
+    """The last message of a row's prompt."""
+    prompt = row["prompt"]
+    return str(prompt[-1].get("content") or "") if isinstance(prompt, list) else str(prompt)
+
+
+def _longest(tokenizer: Any, rows: Rows) -> int:
+    texts = [expected(row) for row in rows]
+    return max(len(tokenizer(text)["input_ids"]) for text in texts) + MORE_TOKENS
