@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-from studio.curate.snapshot import Row
-from studio.train.data import plain
 
 COUNTED_ROWS = 500
 TOKENS_PER_MESSAGE = 5
@@ -48,23 +46,46 @@ class Lengths:
         return [(end, sum(end - width < count <= end for count in self.counts)) for end in ends]
 
 
-def measure(rows: list[Row], tokenizer: Any | None) -> Lengths:
-    """Count tokens of an even sample of rows; without a tokenizer, guess from characters."""
-    step = max(1, len(rows) // COUNTED_ROWS)
-    sample = rows[::step]
-    counted = _guessed(sample) if tokenizer is None else _counted(sample, tokenizer)
+def measure(lines: Sequence[dict[str, Any]], tokenizer: Any | None) -> Lengths:
+    """Count tokens of an even sample of training lines; without a tokenizer, guess from characters.
+
+    Of a pair, the longer answer counts.
+    """
+    return _measured([[*line["prompt"], *_longest_answer(line)] for line in _sample(lines)], tokenizer)
+
+
+def measure_answers(lines: Sequence[dict[str, Any]], tokenizer: Any | None) -> Lengths:
+    """The same for the answers alone."""
+    return _measured([_longest_answer(line) for line in _sample(lines)], tokenizer)
+
+
+def _sample(lines: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    return lines[:: max(1, len(lines) // COUNTED_ROWS)]
+
+
+def _measured(rows: list[list[dict[str, Any]]], tokenizer: Any | None) -> Lengths:
+    texts = [[_text(message) for message in row] for row in rows]
+    counted = _guessed(texts) if tokenizer is None else _counted(texts, tokenizer)
     return Lengths(tuple(counted), exact=tokenizer is not None)
 
 
-def _counted(rows: list[Row], tokenizer: Any) -> Iterable[int]:
-    texts = [text for row in rows for text in _texts(row)]
-    sizes = iter(len(coded.ids) for coded in tokenizer.encode_batch(texts, add_special_tokens=False))
-    return [sum(next(sizes) + TOKENS_PER_MESSAGE for _ in _texts(row)) for row in rows]
+def _counted(rows: list[list[str]], tokenizer: Any) -> Iterable[int]:
+    flat = [text for row in rows for text in row]
+    sizes = iter(len(coded.ids) for coded in tokenizer.encode_batch(flat, add_special_tokens=False))
+    return [sum(next(sizes) + TOKENS_PER_MESSAGE for _ in row) for row in rows]
 
 
-def _guessed(rows: list[Row]) -> Iterable[int]:
-    return [sum(int(len(text) / CHARACTERS_PER_TOKEN) + TOKENS_PER_MESSAGE for text in _texts(row)) for row in rows]
+def _guessed(rows: list[list[str]]) -> Iterable[int]:
+    return [sum(int(len(text) / CHARACTERS_PER_TOKEN) + TOKENS_PER_MESSAGE for text in row) for row in rows]
 
 
-def _texts(row: Row) -> list[str]:
-    return [message["content"] for message in plain(row.messages)] + [row.output]
+def _longest_answer(line: dict[str, Any]) -> list[dict[str, Any]]:
+    answers = [line[name] for name in ("completion", "chosen", "rejected") if line.get(name)]
+    if "reference" in line:
+        answers.append([{"content": line["reference"]}])
+    return max(answers, key=lambda answer: sum(len(_text(message)) for message in answer), default=[])
+
+
+def _text(message: dict[str, Any]) -> str:
+    calls = message.get("tool_calls")
+    return str(message.get("content") or "") + (json.dumps(calls, ensure_ascii=False) if calls else "")

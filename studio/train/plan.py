@@ -6,13 +6,21 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from studio.train import recipe
+from studio.train import writing
 from studio.train.estimate import Estimate
 from studio.train.lengths import Lengths
 from studio.train.machine import Machine
+from studio.train.methods import Method, method
 from studio.train.shape import ModelShape
 
-EVALUATIONS = 6
+UNITS = {"rows": "examples", "pairs": "pairs", "judged": "judged answers", "prompts": "prompts"}
+KINDS = {
+    "lora": "an adapter (LoRA)",
+    "rslora": "an adapter (rsLoRA)",
+    "dora": "an adapter (DoRA)",
+    "qlora": "an adapter on a four-bit base (QLoRA)",
+    "full": "every weight",
+}
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,12 @@ class Situation:
     machine: Machine
     speed: float | None = None
     """Tokens per second measured on an earlier run, if there was one."""
+    answers: Lengths | None = None
+    """Lengths of the answers alone."""
+    judged: tuple[int, int] | None = None
+    """Wanted and unwanted answers, where answers were judged."""
+    tuned_before: bool = False
+    """It starts from a model that already learned the task."""
 
 
 @dataclass(frozen=True)
@@ -52,91 +66,62 @@ class Plan:
     estimate: Estimate
 
     def value(self, name: str) -> Any:
-        """The value chosen for `name`."""
-        return next(choice.value for choice in self.values if choice.name == name)
+        """The value chosen for `name`; None when this plan has no such value."""
+        return next((choice.value for choice in self.values if choice.name == name), None)
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """Every value by its name."""
+        return {choice.name: choice.value for choice in self.values}
+
+    @property
+    def way(self) -> Method:
+        """The method."""
+        return method(self.method)
 
     @property
     def steps(self) -> int:
         """Optimizer steps of the whole run."""
         limit: int | None = self.value("max_steps")
-        wanted: int = ceil(self.value("num_train_epochs") * self.situation.rows / self.value("batch_size"))
+        tries: int = self.value("num_generations") or 1
+        wanted: int = ceil(self.value("num_train_epochs") * self.situation.rows * tries / self.value("batch_size"))
         return max(1, min(wanted, limit) if limit else wanted)
 
     @property
     def sentence(self) -> str:
         """The plan in one sentence."""
         rows, base = self.situation.rows, self.situation.base
-        how = "an adapter (LoRA)" if self.value("training") == "lora" else "every weight"
         watched = f", watched on {self.situation.held_out} it never learns from" if self.situation.held_out else ""
-        return f"Teach {base} your {rows:,} examples{watched}, training {how}, on {self.situation.machine.place}."
+        how = f"training {KINDS[self.value('training')]}, on {self.situation.machine.place}"
+        return f"{_VERBS.get(self.method, 'Teach')} {base} your {rows:,} {UNITS[self.way.need.what]}{watched}, {how}."
+
+    @property
+    def caution(self) -> str:
+        """What speaks against this method on this base; empty when nothing does."""
+        if self.way.stage == "first" or self.situation.tuned_before:
+            return ""
+        return f"{self.way.label} works best on a model that already learned the answers: train or chain that first."
 
     def recipe(self) -> dict[str, Any]:
-        """The recipe that carries the plan out: exactly what `trl sft --config` accepts."""
-        per_step, every = _micro_batch(self), max(1, self.steps // EVALUATIONS)
-        return {
-            "model_name_or_path": recipe.BASE,
-            "dataset_name": recipe.DATA,
-            "output_dir": recipe.OUTPUT,
-            **_length_of_run(self),
-            "per_device_train_batch_size": per_step,
-            "gradient_accumulation_steps": self.value("batch_size") // per_step,
-            "per_device_eval_batch_size": max(per_step, 32 if self.situation.shape.is_tiny else 1),
-            "learning_rate": self.value("learning_rate"),
-            "lr_scheduler_type": "linear",
-            "warmup_steps": 0.08,
-            "adam_beta2": 0.95,
-            "weight_decay": 0.0,
-            "max_length": self.value("max_length"),
-            "train_sampling_strategy": self.value("order"),
-            "seed": self.value("seed"),
-            "data_seed": self.value("seed"),
-            "logging_steps": max(1, self.steps // 60),
-            **_watching(every, self.situation.held_out > 0),
-            **_device(self.situation),
-            **_adapter(self),
-            "report_to": "none",
-            "disable_tqdm": True,
-        }
+        """The recipe that carries the plan out: exactly what `trl <method> --config` accepts."""
+        here = self.situation
+        return writing.recipe_of(
+            self.named,
+            self.way,
+            self.steps,
+            has_held_out=here.held_out > 0,
+            gpu=bool(here.machine.gpu),
+            tiny=here.shape.is_tiny,
+        )
+
+    def studio(self) -> dict[str, Any]:
+        """What only the studio reads of the plan."""
+        return writing.studio_of(self.named, self.way, self.preset)
+
+    def facts(self) -> dict[str, Any]:
+        """What a run keeps of its plan, to be compared with what happened."""
+        values = [dict(vars(choice)) for choice in self.values]
+        return {"estimate": self.estimate.to_dict(), "values": values, "sentence": self.sentence, "steps": self.steps}
 
 
-def _micro_batch(plan: Plan) -> int:
-    """Rows in memory at once: the whole batch of a tiny model, two of a bigger one (the rest by accumulation)."""
-    wanted: int = plan.value("batch_size")
-    return wanted if plan.situation.shape.is_tiny or wanted % 2 else min(wanted, 2)
-
-
-def _length_of_run(plan: Plan) -> dict[str, Any]:
-    epochs = {"num_train_epochs": plan.value("num_train_epochs")}
-    return epochs | ({"max_steps": plan.value("max_steps")} if plan.value("max_steps") else {})
-
-
-def _watching(every: int, has_held_out: bool) -> dict[str, Any]:
-    saving = {"save_strategy": "steps", "save_steps": every, "save_total_limit": 2}
-    if not has_held_out:
-        return saving | {"eval_strategy": "no"}
-    best = {"load_best_model_at_end": True, "metric_for_best_model": "eval_loss", "greater_is_better": False}
-    return saving | {"eval_strategy": "steps", "eval_steps": every} | best
-
-
-def _device(situation: Situation) -> dict[str, Any]:
-    on_gpu = bool(situation.machine.gpu)
-    return {
-        "dtype": "bfloat16" if on_gpu else "float32",
-        "bf16": on_gpu,
-        "use_cpu": not on_gpu,
-        "dataloader_pin_memory": on_gpu,
-        "activation_checkpointing": not situation.shape.is_tiny,
-    }
-
-
-def _adapter(plan: Plan) -> dict[str, Any]:
-    if plan.value("training") != "lora":
-        return {"use_peft": False}
-    rank = plan.value("lora_r")
-    return {
-        "use_peft": True,
-        "lora_r": rank,
-        "lora_alpha": 2 * rank,
-        "lora_dropout": 0.0,
-        "lora_target_modules": ["all-linear"],
-    }
+_VERBS = {"grpo": "Let practise", "reward": "Teach to judge"}

@@ -1,7 +1,7 @@
-"""A recipe: the flat YAML that `trl sft --config recipe.yaml` accepts, so a run's folder can be taken away and run.
+"""A recipe: the flat YAML that `trl <method> --config` accepts, so that a run's folder can be taken away and run.
 
-What only the studio reads (early stopping, how many samples to show) is in `studio.json` beside it: TRL refuses keys
-that it does not know.
+What only the studio reads (method, early stopping, rewards, how many samples to show) is in `studio.json` beside it:
+TRL refuses keys that it does not know.
 """
 
 from __future__ import annotations
@@ -17,9 +17,27 @@ from storage.artifacts import write_atomically
 
 RECIPE, STUDIO = "recipe.yaml", "studio.json"
 BASE, DATA, OUTPUT, ADAPTER, MERGED = "base", "data", "checkpoints", "adapter", "merged"
-TRAIN, EVAL, EVENTS = "train.jsonl", "eval.jsonl", "events.jsonl"
+TRAIN, EVAL, GOLDEN, KEEP = "train.jsonl", "eval.jsonl", "golden.jsonl", "keep.jsonl"
+EVENTS = "events.jsonl"
+PATHS = {"model_name_or_path": BASE, "dataset_name": DATA, "output_dir": OUTPUT}
+"""Where a recipe finds things in a run's folder, whoever wrote it."""
 
-STUDIO_DEFAULTS: dict[str, Any] = {"method": "sft", "trainer": "sft", "patience": 4, "samples": 5}
+STUDIO_DEFAULTS: dict[str, Any] = {
+    "method": "sft",
+    "trainer": "sft",
+    "preset": "",
+    "patience": 4,
+    "samples": 5,
+    "task": {"name": "exact"},
+    "rewards": [],
+    "max_new_tokens": None,
+    "fast": {},
+    "every_turn": False,
+    "keep_version_id": "",
+    "teacher_model_id": "",
+}
+"""Every key of studio.json. `task` is a scorer or "exact"; `rewards` scorers with a weight, for GRPO; `fast` what the
+trainer may choose by itself to be quicker, true or false by name."""
 
 
 def write(folder: Path, recipe: dict[str, Any], studio: dict[str, Any] | None = None) -> None:
@@ -39,6 +57,10 @@ def read_studio(folder: Path) -> dict[str, Any]:
     return STUDIO_DEFAULTS | found
 
 
-def digest(recipe: dict[str, Any]) -> str:
-    """SHA-256 of the recipe; equal recipes have equal digests whatever the order of their keys."""
-    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
+def digest(recipe: dict[str, Any], studio: dict[str, Any] | None = None, dataset: str = "", base: str = "") -> str:
+    """SHA-256 of all that decides a run's outcome: recipe (with its seed), the studio's keys, data and base.
+
+    Equal runs have equal digests whatever the order of their keys.
+    """
+    facts = {"recipe": recipe, "studio": STUDIO_DEFAULTS | (studio or {}), "dataset": dataset, "base": base}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -1,10 +1,11 @@
-"""Training: plan a run, check it, start it, watch it, stop it, and go on with it."""
+"""Training: what can be learned, plan a run, check it, start it, chain it, do it again, watch it and stop it."""
 
 from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import replace
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +16,23 @@ from storage.repositories.models import ModelRepository
 from storage.repositories.training import TrainingRunRepository
 from storage.tables import Dataset, DatasetVersion, Job, Model, TrainingRun
 from studio.access.actor import Actor, Role, permit
-from studio.curate.snapshot import VersionData, read_version
-from studio.errors import InvalidInput, NotFound
+from studio.curate.snapshot import read_version
+from studio.errors import Conflict, InvalidInput, NotFound
 from studio.jobs.folders import RunFolder, log_tail
 from studio.jobs.queue import Jobs
 from studio.settings import Settings
-from studio.train import data, recipe
-from studio.train.advise import make_plan
+from studio.train import recipe, writing
+from studio.train.advice.base import BaseAdvice, advise_base
+from studio.train.doctor import Finding, examine
 from studio.train.events import tail
-from studio.train.lengths import measure
-from studio.train.machine import Machine, this_machine
-from studio.train.models import existing_model, hub_base
-from studio.train.plan import Plan, Situation
-from studio.train.preflight import Finding, examine
-from studio.train.weights import shape_of, template_of, tokenizer_of
+from studio.train.machine import Machine
+from studio.train.methods.offers import Offer
+from studio.train.models import hub_base
+from studio.train.plan import Plan
+from studio.train.planning import Parts, Planner, refuse_without_data
+from studio.train.recipe_text import exported, parsed
+from studio.train.starting import LOCAL, Order, Wanted, enqueue
+from studio.train.weights import template_of
 
 
 class Training:
@@ -36,6 +40,7 @@ class Training:
 
     def __init__(self, database: Database, artifacts: Artifacts, jobs: Jobs, settings: Settings) -> None:
         self.database, self.artifacts, self.jobs, self.settings = database, artifacts, jobs, settings
+        self.planner = Planner(database, artifacts, settings)
 
     def build_base(
         self,
@@ -56,6 +61,17 @@ class Training:
         spec = {"name": name, "documents": self._stored(documents), "project_id": project_id, "shape": shape or {}}
         return self.jobs.submit(actor, "build_base", spec, title=f"Build {name}", project_id=project_id)
 
+    def offers(self, version_id: str) -> list[Offer]:
+        """Every method, whether the version holds what it needs, and what is missing. Reads no row."""
+        return self.planner.offers(version_id)
+
+    def advise_base(self, version_id: str, budget: str = "any") -> list[BaseAdvice]:
+        """Bases to start from, the best first, for the task and what serving may cost (`advice.base.BUDGETS`)."""
+        version, dataset = self.planner.source(version_id)
+        with self.database.read() as session:
+            models = ModelRepository(session).of_project(dataset.project_id, ("base", "tuned"))
+        return advise_base(version, models, self.machine(), budget)
+
     def plan(
         self,
         version_id: str,
@@ -65,8 +81,7 @@ class Training:
         overrides: dict[str, Any] | None = None,
     ) -> Plan:
         """Advise on a run: every value with its reason, and what it will take on this machine."""
-        version, _dataset, base = self._parts(version_id, base_model_id)
-        return self._plan(read_version(self.artifacts, version.digest), base, preset, method, overrides)
+        return self.planner.plan(self.planner.parts(version_id, base_model_id), preset, method, overrides)
 
     def plan_hub(
         self,
@@ -75,20 +90,24 @@ class Training:
         hub_id: str,
         preset: str = "balanced",
         overrides: dict[str, Any] | None = None,
+        method: str = "sft",
     ) -> tuple[Plan, list[Finding]]:
         """Plan and findings for a base on the Hub menu that the project has not registered yet."""
-        version, _dataset = self._source(version_id)
-        rows, base = read_version(self.artifacts, version.digest), hub_base(project_id, hub_id)
-        plan = self._plan(rows, base, preset, "sft", overrides)
-        return plan, self._examined(rows, base, plan)
+        parts = self.planner.parts_with(version_id, hub_base(project_id, hub_id))
+        plan = self.planner.plan(parts, preset, method, overrides)
+        return plan, self._examined(parts, plan)
 
     def preflight(
-        self, version_id: str, base_model_id: str, preset: str = "balanced", overrides: dict[str, Any] | None = None
+        self,
+        version_id: str,
+        base_model_id: str,
+        preset: str = "balanced",
+        overrides: dict[str, Any] | None = None,
+        method: str = "sft",
     ) -> list[Finding]:
         """What would make the run fail or mislead, worst first."""
-        version, _dataset, base = self._parts(version_id, base_model_id)
-        rows = read_version(self.artifacts, version.digest)
-        return self._examined(rows, base, self._plan(rows, base, preset, "sft", overrides))
+        parts = self.planner.parts(version_id, base_model_id)
+        return self._examined(parts, self.planner.plan(parts, preset, method, overrides))
 
     def start(
         self,
@@ -100,16 +119,65 @@ class Training:
         preset: str = "balanced",
         overrides: dict[str, Any] | None = None,
         name: str | None = None,
+        then: str | None = None,
+        then_overrides: dict[str, Any] | None = None,
+        runner: str = LOCAL,
+        not_before: datetime | None = None,
+        priority: int = 0,
+        tags: Sequence[str] = (),
+        parent_run_id: str | None = None,
+        sweep_id: str | None = None,
     ) -> TrainingRun:
-        """Put the run in the queue. Raises InvalidInput when the doctor finds an error."""
-        version, dataset, base = self._parts(version_id, base_model_id)
-        rows = read_version(self.artifacts, version.digest)
-        plan = self._plan(rows, base, preset, method, overrides)
-        for finding in self._examined(rows, base, plan):
-            if finding.severity == "error":
-                raise InvalidInput(finding.sentence)
-        wanted = name or f"{dataset.name}-v{version.number}-{base.name}"
-        return self._enqueued(actor, plan, version, base, wanted)
+        """Put the run in the queue; `then` names a method to train next on the model it makes.
+
+        Raises InvalidInput when the doctor finds an error or the version lacks the data.
+        """
+        parts = self.planner.parts(version_id, base_model_id)
+        chain = [self._wanted(parts, method, preset, overrides, name)]
+        if then:
+            follow = f"{name}-{then}" if name else None
+            chain.append(self._wanted(parts, then, preset, then_overrides, follow))
+        refuse_chain(chain)
+        order = Order(runner, not_before, priority, tags, parent_run_id, sweep_id)
+        return self._enqueued(actor, chain, order)[0]
+
+    def start_recipe(
+        self,
+        actor: Actor,
+        project_id: str,
+        version_id: str,
+        base_model_id: str,
+        text: str,
+        *,
+        name: str | None = None,
+        runner: str = LOCAL,
+        method: str = "",
+    ) -> TrainingRun:
+        """Run a recipe given as YAML, as `recipe_text` gives it out or as TRL documents it.
+
+        Raises InvalidInput for a key that there is not, naming the nearest one.
+        """
+        parts, given = self.planner.parts(version_id, base_model_id), parsed(text, method)
+        if parts.dataset.project_id != project_id:
+            raise InvalidInput("That dataset version belongs to another project. Choose one of this project.")
+        refuse_without_data(self.offers(version_id), given.method.name)
+        facts = (given.method.name, given.recipe, given.studio, name or _name(parts, given.method.name))
+        wanted = Wanted(parts, *facts, gpus=self._gpus(given.recipe))
+        return self._enqueued(actor, [wanted], Order(runner))[0]
+
+    def reproduce(self, actor: Actor, run_id: str) -> TrainingRun:
+        """The same recipe, version, base and seed once more: on the same machine, the same losses."""
+        run = self.get(run_id)
+        if run.after_run_id and not run.finished_at and self.model_of(run.after_run_id) is None:
+            raise Conflict("This run waits for the run before it. Reproduce it once it has started.")
+        parts = self.planner.parts(run.dataset_version_id, run.base_model_id)
+        facts = (run.method, run.recipe, run.studio, f"{run.name}-again", run.preset, run.plan)
+        wanted = Wanted(parts, *facts, gpus=self._gpus(run.recipe))
+        return self._enqueued(actor, [wanted], Order(run.runner, parent_run_id=run.id))[0]
+
+    def values_of(self, run: TrainingRun) -> dict[str, Any]:
+        """The run's values as overrides: what a clone starts from."""
+        return writing.values_of(run.recipe, run.studio)
 
     def all(self, project_id: str) -> list[TrainingRun]:
         """The project's runs, newest first."""
@@ -124,6 +192,11 @@ class Training:
             raise NotFound("This training run no longer exists.")
         return run
 
+    def chain_of(self, run_id: str) -> list[TrainingRun]:
+        """The runs that start from this run's model, oldest first."""
+        with self.database.read() as session:
+            return TrainingRunRepository(session).find(after_run_id=run_id)
+
     def model_of(self, run_id: str) -> Model | None:
         """The model that the run made, once it has."""
         with self.database.read() as session:
@@ -135,8 +208,8 @@ class Training:
             return VersionRepository(session).of_project(project_id)
 
     def recipe_text(self, run: TrainingRun) -> str:
-        """The run's recipe as the YAML file that TRL reads."""
-        return recipe.as_yaml(run.recipe)
+        """The run's recipe as the YAML file that TRL reads; `start_recipe` makes the same run of it."""
+        return exported(run.recipe, run.studio)
 
     def events(self, run: TrainingRun, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
         """The run's live events after byte `offset`, and the offset to ask from next time."""
@@ -157,64 +230,34 @@ class Training:
 
     def machine(self) -> Machine:
         """Where runs happen: a GPU counts only when the worker may hand one out."""
-        here = this_machine()
-        return here if self.settings.worker_gpus else replace(here, gpu="", gpu_memory=0)
+        return self.planner.machine()
 
-    def _parts(self, version_id: str, base_model_id: str) -> tuple[DatasetVersion, Dataset, Model]:
-        with self.database.read() as session:
-            base = existing_model(session, base_model_id)
-        if base.kind == "provider":
-            raise InvalidInput(f"“{base.name}” answers from a provider; its weights cannot be trained. Choose a base.")
-        return (*self._source(version_id), base)
+    def _wanted(
+        self, parts: Parts, method: str, preset: str, overrides: dict[str, Any] | None, name: str | None
+    ) -> Wanted:
+        plan = self.planner.plan(parts, preset, method, overrides)
+        for finding in self._examined(parts, plan):
+            if finding.severity == "error":
+                raise InvalidInput(finding.sentence)
+        made, studio = plan.recipe(), plan.studio()
+        facts = (plan.method, made, studio, name or _name(parts, plan.method), preset, plan.facts())
+        return Wanted(parts, *facts, gpus=self._gpus(made))
 
-    def _source(self, version_id: str) -> tuple[DatasetVersion, Dataset]:
-        with self.database.read() as session:
-            found = TrainingRunRepository(session).source(version_id)
-        if found is None:
-            raise NotFound("This dataset version no longer exists. Freeze one on Curate.")
-        return found
+    def _gpus(self, made: dict[str, Any]) -> int:
+        return 1 if self.machine().gpu and not made.get("use_cpu") else 0
 
-    def _plan(self, rows: VersionData, base: Model, preset: str, method: str, overrides: dict[str, Any] | None) -> Plan:
-        chosen = data.split(rows)
-        lengths = measure(chosen.train, tokenizer_of(self.artifacts, base))
-        shape, sizes = shape_of(self.artifacts, base), (len(chosen.train), len(chosen.held_out))
-        machine = self.machine()
-        situation = Situation(shape, base.name, *sizes, lengths, machine, self._measured_speed(base, machine))
-        return make_plan(situation, preset, method, overrides)
+    def _examined(self, parts: Parts, plan: Plan) -> list[Finding]:
+        rows, template = read_version(self.artifacts, parts.version.digest), template_of(self.artifacts, parts.base)
+        lines = self.planner.lines(parts, plan.method, seed=plan.value("seed"))
+        return examine(rows, plan, template, self.settings.runs, lines=lines, base=parts.base)
 
-    def _examined(self, rows: VersionData, base: Model, plan: Plan) -> list[Finding]:
-        return examine(rows, plan, template_of(self.artifacts, base), self.settings.runs)
-
-    def _measured_speed(self, base: Model, machine: Machine) -> float | None:
-        device = "cuda" if machine.gpu else "cpu"
-        with self.database.read() as session:
-            earlier = TrainingRunRepository(session).finished_on(base.id)
-        speeds = [run.summary.get("tokens_per_second") for run in earlier if run.summary.get("device") == device]
-        return next((float(speed) for speed in speeds if speed), None)
-
-    def _enqueued(self, actor: Actor, plan: Plan, version: DatasetVersion, base: Model, name: str) -> TrainingRun:
-        chosen = plan.recipe()
+    def _enqueued(self, actor: Actor, chain: list[Wanted], order: Order) -> list[TrainingRun]:
         with self.database.write() as session:
             permit(session, actor, Role.EDITOR)
-            runs = TrainingRunRepository(session)
-            taken = runs.names(base.project_id) | ModelRepository(session).names(base.project_id)
-            run = TrainingRun(
-                project_id=base.project_id,
-                dataset_version_id=version.id,
-                base_model_id=base.id,
-                name=_free(name, taken),
-                method=plan.method,
-                recipe=chosen,
-                recipe_digest=recipe.digest(chosen),
-                seed=chosen["seed"],
-                created_by=actor.username,
-            )
-            runs.add(run)
-            gpus = 1 if plan.situation.machine.gpu else 0
-            title, spec = f"Train {run.name}", {"run_id": run.id}
-            job = self.jobs.enqueue(session, actor, "train", spec, title=title, project_id=run.project_id, gpus=gpus)
-            run.job_id = job.id
-        return run
+            made = [enqueue(session, self.jobs, actor, chain[0], order)]
+            for wanted in chain[1:]:
+                made.append(enqueue(session, self.jobs, actor, wanted, order.following(made[-1])))
+        return made
 
     def _stored(self, documents: list[str] | Path) -> str:
         with tempfile.TemporaryDirectory() as folder:
@@ -225,11 +268,16 @@ class Training:
             return self.artifacts.save_folder(Path(folder), {"kind": "documents"})
 
 
+def refuse_chain(chain: list[Wanted]) -> None:
+    """Raise InvalidInput where nothing can be trained on what the first run makes."""
+    if len(chain) > 1 and chain[0].way.makes == "reward":
+        raise InvalidInput("A reward model judges answers; nothing can be trained on top of it. Choose another start.")
+
+
+def _name(parts: Parts, method: str) -> str:
+    suffix = "" if method == "sft" else f"-{method}"
+    return f"{parts.dataset.name}-v{parts.version.number}-{parts.base.name}{suffix}"
+
+
 def _as_lines(documents: list[str]) -> str:
     return "".join(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in documents)
-
-
-def _free(name: str, taken: set[str]) -> str:
-    """The name, or the name with the first free number."""
-    names = (name[:110] if number == 1 else f"{name[:110]}-{number}" for number in range(1, len(taken) + 2))
-    return next(candidate for candidate in names if candidate not in taken)

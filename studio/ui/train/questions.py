@@ -1,4 +1,4 @@
-"""The questions of a run: what to learn from, what to start from, how thoroughly."""
+"""The questions of a run: what to learn from, what to start from, in which way, how thoroughly, where and when."""
 
 from __future__ import annotations
 
@@ -6,15 +6,25 @@ import streamlit as st
 
 from storage.tables import Dataset, DatasetVersion, Project
 from studio.access.actor import Actor, Role
-from studio.train.advise import PRESETS
+from studio.jobs.ordering import next_tonight
+from studio.train.advice import PRESETS
+from studio.ui.formats import plain
+from studio.ui.state import current_studio
 from studio.ui.train.bases import about_base, bases, build_button, lacks_tiny_base
-from studio.ui.train.choice import Choice
+from studio.ui.train.choice import Choice, Start
+from studio.ui.train.method_cards import choose_method, choose_then
+from studio.ui.train.tweak import forget_parent, parent_id
+
+NOW, TONIGHT = "Now", "Tonight"
+Versions = list[tuple[DatasetVersion, Dataset]]
 
 
-def choose(versions: list[tuple[DatasetVersion, Dataset]], project: Project, actor: Actor) -> Choice:
+def choose(versions: Versions, project: Project, actor: Actor) -> tuple[Choice, Start]:
     """The questions, with the answers given so far."""
+    _tweaked()
     known = bases(project.id)
     named = {version.id: f"{dataset.name}, version {version.number}" for version, dataset in versions}
+    _drop_what_is_gone(named, known)
     with st.container(border=True, key="train_choice"):
         left, middle, right = st.columns([2, 2, 2])
         version_id = left.selectbox("Learn from", list(named), format_func=named.__getitem__, key="version")
@@ -22,7 +32,39 @@ def choose(versions: list[tuple[DatasetVersion, Dataset]], project: Project, act
         preset = right.segmented_control(
             "How thoroughly", list(PRESETS), default="balanced", required=True, key="preset"
         )
-        st.caption(f"{PRESETS[preset]} {about_base(base)}")
-    if lacks_tiny_base(project) and actor.can(Role.EDITOR):
-        build_button(project, actor, primary=False)
-    return Choice(project.id, version_id, base, preset)
+        st.caption(f"{PRESETS[preset]} {about_base(base, version_id)}")
+        if lacks_tiny_base(project) and actor.can(Role.EDITOR):
+            build_button(project, actor, primary=False)
+    offers = current_studio().training.offers(version_id)
+    method = choose_method(offers)
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="then_and_when"):
+        then = choose_then(offers, method)
+        start = Start(then, not_before=None)
+        if _tonight():
+            start = Start(then, not_before=next_tonight(current_studio().settings.tonight))
+    return Choice(project.id, version_id, base, preset, method), start
+
+
+def _tonight() -> bool:
+    at = current_studio().settings.tonight
+    help_text = f"Tonight starts it at {at}, when the machine is quiet."
+    chosen = st.segmented_control("When", [NOW, TONIGHT], default=NOW, required=True, key="when", help=help_text)
+    return chosen == TONIGHT
+
+
+def _drop_what_is_gone(versions: dict[str, str], known: dict[str, str]) -> None:
+    """A field filled from an older run may name what this project no longer has."""
+    for key, options in (("version", versions), ("base", known)):
+        if st.session_state.get(key) not in (None, *options):
+            del st.session_state[key]
+
+
+def _tweaked() -> None:
+    """Says which run the fields were filled from."""
+    parent = parent_id()
+    if parent is None:
+        return
+    name = current_studio().training.get(parent).name
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="tweaked"):
+        st.markdown(f":material/content_copy: Filled from {plain(name)}. Change what you like, then train.")
+        st.button("Start afresh", type="tertiary", key="afresh", on_click=forget_parent)

@@ -175,7 +175,7 @@ def test_trl_accepts_the_recipe_as_it_is_and_refuses_a_key_it_does_not_know(lay_
 def test_every_advised_recipe_is_accepted_by_trl(lay_out: Callable[..., Path]) -> None:
     from trl import SFTConfig
 
-    from studio.train.advise import make_plan
+    from studio.train.advice import make_plan
     from studio.train.lengths import Lengths
     from studio.train.machine import GIB, Machine
     from studio.train.plan import Situation

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from studio.errors import InvalidInput
-from studio.train.advise import make_plan
+from studio.train.advice import make_plan
 from studio.train.hub import MENU, on_menu
 from studio.train.lengths import Lengths
 from studio.train.machine import GIB, Machine

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from studio.curate.snapshot import VersionData
-from studio.train.advise import make_plan
+from studio.train.advice import make_plan
 from studio.train.hub import on_menu
 from studio.train.lengths import Lengths
 from studio.train.machine import GIB, Machine

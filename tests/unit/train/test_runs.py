@@ -37,7 +37,8 @@ def test_a_run_and_its_job_appear_together(
     job = training.jobs.get(str(run.job_id))
     assert (job.kind, job.spec, job.project_id, job.gpus) == ("train", {"run_id": run.id}, run.project_id, 0)
     assert (run.name, run.created_by) == ("tickets-v1-tiny", editor.username)
-    assert training.get(run.id).recipe == run.recipe and run.recipe_digest == recipe.digest(run.recipe)
+    assert training.get(run.id).recipe == run.recipe
+    assert run.recipe_digest == recipe.digest(run.recipe, run.studio, version.digest, base.digest)
     assert [each.id for each in training.all(run.project_id)] == [run.id]
 
 
@@ -135,7 +136,7 @@ def test_a_base_name_that_is_taken_is_refused(
 def test_a_recipe_is_flat_yaml_with_the_studio_s_own_keys_apart(tmp_path: Path) -> None:
     recipe.write(tmp_path, {"learning_rate": 0.01}, {"samples": 2})
     assert yaml.safe_load((tmp_path / "recipe.yaml").read_text()) == {"learning_rate": 0.01}
-    assert recipe.read_studio(tmp_path) == {"patience": 4, "samples": 2}
+    assert recipe.read_studio(tmp_path) == recipe.STUDIO_DEFAULTS | {"samples": 2}
     assert recipe.digest({"a": 1, "b": 2}) == recipe.digest({"b": 2, "a": 1}) != recipe.digest({"a": 2, "b": 1})
 
 

@@ -1,0 +1,115 @@
+"""The rules of advice: a value for everything that matters, each with its reason and where the rule comes from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from studio.errors import InvalidInput
+from studio.train.advice import adapter, learning, preference, rows, watching
+from studio.train.advice.overrides import NAMES, Overrides, parse_overrides
+from studio.train.estimate import Estimate, Load, estimate, load_of
+from studio.train.methods import Method, method
+from studio.train.plan import Choice, Plan, Situation
+
+__all__ = ["NAMES", "PRESETS", "Overrides", "load_for", "make_plan", "parse_overrides"]
+PRESETS = {
+    "quick": "A first look: about a third of the learning.",
+    "balanced": "What most runs want.",
+    "best": "Half as much learning again, stopped early when it stops helping.",
+}
+SPARE = 0.9
+"""Share of the room from which a run keeps fewer activations in memory."""
+
+
+def make_plan(
+    situation: Situation, preset: str = "balanced", method_name: str = "sft", overrides: dict[str, Any] | None = None
+) -> Plan:
+    """Advise on a run. Raises InvalidInput for an unknown preset, method or value."""
+    if preset not in PRESETS:
+        raise InvalidInput(f"Choose a preset of {', '.join(PRESETS)}.")
+    way, chosen = method(method_name), parse_overrides(overrides)
+    advised = [_override(choice, chosen) for choice in _advise(situation, preset, way, chosen)]
+    values = (*advised, *_at_once(situation, way, advised, chosen), *_only_asked(chosen, advised))
+    _check(values, way)
+    draft = Plan(preset, way.name, situation, values, _estimate(situation, way, values, 1))
+    return replace(draft, estimate=_estimate(situation, way, values, draft.steps))
+
+
+def load_for(situation: Situation, way: Method, values: dict[str, Any], steps: int) -> Load:
+    """How heavy a run with these values is."""
+    longest, mean = situation.lengths.longest or 64, situation.lengths.mean or 64
+    limit = values["max_length"]
+    tokens = int(steps * values["batch_size"] * min(mean, limit))
+    return load_of(way.name, values, min(longest, limit), tokens, new_tokens=values.get("max_completion_length") or 0)
+
+
+def _advise(situation: Situation, preset: str, way: Method, chosen: dict[str, Any]) -> list[Choice]:
+    return [
+        *adapter.choices(situation, preset, way, chosen),
+        *learning.choices(situation, preset, way, chosen),
+        *preference.choices(situation, way),
+        *rows.choices(situation, way),
+        *watching.choices(preset, way),
+    ]
+
+
+def _at_once(situation: Situation, way: Method, advised: list[Choice], chosen: dict[str, Any]) -> list[Choice]:
+    """Rows in memory at once, and whether activations are kept or made again: only where memory asks for it."""
+    values = {choice.name: choice.value for choice in advised}
+    tries = values.get("num_generations") or 1
+    size = _override(rows.micro_batch(situation, way, values["batch_size"], tries), chosen)
+    load = load_for(situation, way, {**values, "micro_batch": size.value, "checkpointing": False}, 1)
+    needed = estimate(situation.shape, load, situation.machine).memory
+    tight = needed > SPARE * situation.machine.room
+    reason = "Keeping them would not fit; making them again takes a third longer." if tight else "They fit in memory."
+    saving = Choice("checkpointing", "Make activations again", tight, reason, "estimate")
+    return [size, _override(saving, chosen)]
+
+
+def _only_asked(chosen: dict[str, Any], advised: list[Choice]) -> list[Choice]:
+    """Values that nothing advises and somebody set: a method without them ignores them, so they are refused later."""
+    named = {choice.name for choice in advised} | {"micro_batch", "checkpointing"}
+    return [Choice(name, name, value, "You chose this.", "you") for name, value in chosen.items() if name not in named]
+
+
+def _override(choice: Choice, chosen: dict[str, Any]) -> Choice:
+    if choice.name not in chosen:
+        return choice
+    return replace(choice, value=chosen[choice.name], reason="You chose this.", source="you")
+
+
+def _check(values: tuple[Choice, ...], way: Method) -> None:
+    """Raise InvalidInput for values that do not go together."""
+    named = {choice.name: choice.value for choice in values}
+    batch, micro, tries = named["batch_size"], named["micro_batch"], named.get("num_generations")
+    if batch % micro:
+        raise InvalidInput(f"The training value 'batch_size' ({batch}) must be a multiple of 'micro_batch' ({micro}).")
+    if way.name == "grpo" and tries and batch % tries:
+        raise InvalidInput(
+            f"The training value 'batch_size' ({batch}) must be a multiple of 'num_generations' ({tries})."
+        )
+    for name in named.keys() & FOREIGN.keys():
+        if way.name not in FOREIGN[name]:
+            raise InvalidInput(f"The training value {name!r} is for {', '.join(FOREIGN[name])}; {way.name} has none.")
+
+
+def _estimate(situation: Situation, way: Method, values: tuple[Choice, ...], steps: int) -> Estimate:
+    named = {choice.name: choice.value for choice in values}
+    return estimate(situation.shape, load_for(situation, way, named, steps), situation.machine, situation.speed)
+
+
+FOREIGN: dict[str, tuple[str, ...]] = {
+    "beta": tuple(preference.BETAS),
+    "loss_type": ("dpo", "ipo", "cpo", "simpo"),
+    "desirable_weight": ("kto",),
+    "undesirable_weight": ("kto",),
+    "num_generations": ("grpo",),
+    "temperature": ("grpo",),
+    "rewards": ("grpo",),
+    "max_completion_length": ("grpo",),
+    "teacher_model_id": ("distil",),
+    "every_turn": ("sft", "distil"),
+    "packing": ("sft", "distil"),
+}
+"""Values that only some methods have."""

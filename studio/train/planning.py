@@ -1,0 +1,133 @@
+"""From a version and a base to a plan: the data counted, the base measured, the machine asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from storage.artifacts import Artifacts
+from storage.database import Database
+from storage.repositories.models import ModelRepository
+from storage.repositories.training import TrainingRunRepository
+from storage.tables import Dataset, DatasetVersion, Model
+from studio.errors import InvalidInput, NotFound
+from studio.settings import Settings
+from studio.train import data
+from studio.train.advice import make_plan, parse_overrides
+from studio.train.lengths import measure, measure_answers
+from studio.train.machine import Machine, this_machine
+from studio.train.methods.offers import Offer, holdings, offers_of
+from studio.train.models import existing_model
+from studio.train.plan import Plan, Situation
+from studio.train.weights import shape_of, template_of, tokenizer_of
+
+CANNOT_TEACH = {
+    "provider": "“{name}” answers from a provider; its weights cannot be trained. Choose a base.",
+    "reward": "“{name}” judges answers and cannot learn to write them. Choose a base or a tuned model.",
+}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a run is made of, found."""
+
+    version: DatasetVersion
+    dataset: Dataset
+    base: Model
+
+
+class Planner:
+    """Finds the parts of a run and advises on it."""
+
+    def __init__(self, database: Database, artifacts: Artifacts, settings: Settings) -> None:
+        self.database, self.artifacts, self.settings = database, artifacts, settings
+
+    def parts(self, version_id: str, base_model_id: str) -> Parts:
+        """Version, dataset and base. Raises NotFound, or InvalidInput for a base that cannot be trained."""
+        with self.database.read() as session:
+            base = existing_model(session, base_model_id)
+        found = self.parts_with(version_id, base)
+        if base.project_id != found.dataset.project_id:
+            raise InvalidInput(f"“{base.name}” belongs to another project. Choose a base of this one.")
+        return found
+
+    def parts_with(self, version_id: str, base: Model) -> Parts:
+        """The same for a base that may not be registered yet."""
+        if base.kind in CANNOT_TEACH:
+            raise InvalidInput(CANNOT_TEACH[base.kind].format(name=base.name))
+        return Parts(*self.source(version_id), base)
+
+    def source(self, version_id: str) -> tuple[DatasetVersion, Dataset]:
+        """A frozen version with its dataset. Raises NotFound."""
+        with self.database.read() as session:
+            found = TrainingRunRepository(session).source(version_id)
+        if found is None:
+            raise NotFound("This dataset version no longer exists. Freeze one on Curate.")
+        return found
+
+    def offers(self, version_id: str) -> list[Offer]:
+        """Every method with what the version holds for it."""
+        version, dataset = self.source(version_id)
+        with self.database.read() as session:
+            has_teacher = bool(ModelRepository(session).of_project(dataset.project_id, ("provider",)))
+        return offers_of(holdings(self.artifacts, version), has_teacher)
+
+    def plan(self, parts: Parts, preset: str, method: str, overrides: dict[str, Any] | None) -> Plan:
+        """Advise on a run. Raises InvalidInput when the version lacks the data or a value cannot be used."""
+        chosen = parse_overrides(overrides)
+        refuse_without_data(self.offers(parts.version.id), method)
+        return make_plan(self.situation(parts, method, chosen), preset, method, overrides)
+
+    def situation(self, parts: Parts, method: str, chosen: dict[str, Any]) -> Situation:
+        """What the plan is made for: sizes, lengths, machine, speed."""
+        lines = self.lines(parts, method, seed=chosen.get("seed", 0), every_turn=chosen.get("every_turn", False))
+        tokenizer, machine = tokenizer_of(self.artifacts, parts.base), self.machine()
+        return Situation(
+            shape=shape_of(self.artifacts, parts.base),
+            base=parts.base.name,
+            rows=len(lines.train),
+            held_out=len(lines.held_out),
+            lengths=measure(lines.train, tokenizer),
+            machine=machine,
+            speed=self._measured_speed(parts.base, method, machine),
+            answers=measure_answers(lines.train, tokenizer),
+            judged=data.sides(lines.train),
+            tuned_before=parts.base.kind == "tuned",
+        )
+
+    def lines(
+        self, parts: Parts, method: str, *, seed: int = 0, every_turn: bool = False, keep_digest: str = ""
+    ) -> data.TrainingData:
+        """The training files of a run, the base's reading of tools considered."""
+        return data.gather(
+            self.artifacts,
+            parts.version.digest,
+            method,
+            seed=seed,
+            tools=data.speaks_tools(template_of(self.artifacts, parts.base)),
+            every_turn=every_turn,
+            keep_digest=keep_digest,
+        )
+
+    def machine(self) -> Machine:
+        """Where runs happen: a GPU counts only when the worker may hand one out."""
+        here = this_machine()
+        return here if self.settings.worker_gpus else replace(here, gpu="", gpu_memory=0)
+
+    def _measured_speed(self, base: Model, method: str, machine: Machine) -> float | None:
+        device = "cuda" if machine.gpu else "cpu"
+        with self.database.read() as session:
+            earlier = TrainingRunRepository(session).finished_on(base.id)
+        speeds = [
+            run.summary.get("tokens_per_second")
+            for run in earlier
+            if run.summary.get("device") == device and run.method == method
+        ]
+        return next((float(speed) for speed in speeds if speed), None)
+
+
+def refuse_without_data(offers: list[Offer], method: str) -> None:
+    """Raise InvalidInput, saying what is missing and where to make it, when the method cannot start."""
+    found = next((offer for offer in offers if offer.method.name == method), None)
+    if found is not None and not found.available:
+        raise InvalidInput(found.why_not)
