@@ -26,6 +26,7 @@ from studio.label.review.service import Reviews
 from studio.label.tasks import Labeling
 from studio.settings import Settings
 from studio.train.models import Models
+from studio.train.places import Places
 from studio.train.runs import Training
 
 
@@ -51,6 +52,7 @@ class Studio:
     reviews: Reviews
     models: Models
     training: Training
+    places: Places
     evaluations: Evaluations
     deployments: Deployments
     improve: Improve
@@ -85,6 +87,7 @@ def build_studio(settings: Settings | None = None) -> Studio:
         reviews=Reviews(database),
         models=models,
         training=training,
+        places=Places(database, secrets),
         evaluations=Evaluations(database, artifacts, jobs),
         deployments=deployments,
         improve=Improve(database, jobs, datasets),
