@@ -9,7 +9,9 @@ from studio.ui.train.bases import base_jobs, first_base, needs_first_base
 from studio.ui.train.history import history
 from studio.ui.train.plan_view import show_plan
 from studio.ui.train.questions import choose
+from studio.ui.train.queue_view import queue
 from studio.ui.train.run import run_view
+from studio.ui.train.starting import train
 from studio.ui.train.views import SET_UP, run_tabs, shown_view
 
 studio, actor, project = current_studio(), current_actor(), current_project()
@@ -47,17 +49,12 @@ with set_up_tab:
     elif set_up_tab.open and first:
         first_base(project, actor)
     elif set_up_tab.open:
-        choice = choose(versions, project, actor)
+        choice, start = choose(versions, project, actor)
         overrides = show_plan(choice)
         if clicked:
-            with reported_errors():
-                base_id = choice.base_id(actor)
-                run = studio.training.start(
-                    actor, choice.version_id, base_id, preset=choice.preset, overrides=overrides
-                )
-                st.query_params["run"] = run.id
-                st.rerun()
+            train(actor, choice, start, overrides)
 with runs_tab:
     if runs_tab.open:
+        queue(project.id)
         history(project.id)
 next_step("Compare models on Evaluate", "evaluate")

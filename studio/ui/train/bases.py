@@ -68,11 +68,13 @@ def bases(project_id: str) -> dict[str, str]:
     return here | tuned | menu
 
 
-def about_base(base: str) -> str:
-    """What to know about a base from the Hub: what it is good for, and its licence."""
+def about_base(base: str, version_id: str) -> str:
+    """What to know about a base for this data: its size for the task, and for one from the Hub its licence."""
     kind, _, key = base.partition(":")
+    advice = current_studio().training.advise_base(version_id)
+    told = next((each.reason for each in advice if key in (each.model_id, each.hub_id)), "")
     found = next((each for each in MENU if kind == "hub" and each.hub_id == key), None)
-    return f"{plain(found.note)} Licence: {plain(found.licence)}" if found else ""
+    return plain(f"{told} {found.note} Licence: {found.licence}" if found else told)
 
 
 def _of(models: list[Model], kind: str) -> list[Model]:

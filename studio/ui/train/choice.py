@@ -1,11 +1,14 @@
-"""What was chosen in the set-up: data, base, method, thoroughness."""
+"""What was chosen in the set-up: data, base, method, thoroughness, where and when."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from studio.access.actor import Actor
 from studio.ui.state import current_studio
+
+LOCAL = "local"
 
 
 @dataclass(frozen=True)
@@ -18,8 +21,6 @@ class Choice:
     """`model:<id>` or `hub:<owner/name>`."""
     preset: str
     method: str = "sft"
-    then: str | None = None
-    """The method trained on the result, in a chain."""
 
     @property
     def base_kind(self) -> str:
@@ -36,3 +37,13 @@ class Choice:
         if self.base_kind == "model":
             return self.base_key
         return current_studio().models.register_hub_base(actor, self.project_id, self.base_key).id
+
+
+@dataclass(frozen=True)
+class Start:
+    """How the run is started: what follows it, where it runs, and when."""
+
+    then: str | None = None
+    """The method trained on the result, in a chain."""
+    runner: str = LOCAL
+    not_before: datetime | None = None

@@ -21,6 +21,9 @@ def lineage(run: TrainingRun) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="lineage"):
         method = METHODS.get(run.method)
         st.badge(method.label if method else run.method, color="gray", icon=":material/school:")
+        base = _model(run.base_model_id)
+        if base and not base.training_run_id:
+            st.badge(plain(f"from {base.name}"), color="gray", icon=":material/deployed_code:")
         for icon, label, page, query in [*_sources(run), *_chain(run), *_made(run)]:
             st.page_link(page, label=plain(label), icon=f":material/{icon}:", query_params=query)
 
@@ -36,8 +39,6 @@ def _sources(run: TrainingRun) -> Links:
     base = _model(run.base_model_id)
     if base and base.training_run_id:
         links.append(("call_split", f"from {base.name}", page_path("train"), {"run": base.training_run_id}))
-    elif base:
-        links.append(("deployed_code", f"from {base.name}", page_path("train"), {}))
     return links
 
 

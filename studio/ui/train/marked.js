@@ -1,6 +1,5 @@
 // Text with marked pieces. What is shown was captured from anybody, so it only ever enters the page as textContent.
 const TAGS = { learned: 'mark', read: 'span', missing: 'del', extra: 'ins', same: 'span' };
-const SPOKEN = { learned: 'learned', missing: 'missing', extra: 'extra' };
 
 const make = (tag, name, text) => {
   const node = document.createElement(tag);
@@ -14,7 +13,6 @@ const visible = (text) => text.replace(/\n/g, '↵\n').replace(/\t/g, '→\t');
 const piece = ({ text, mark }, tokens) => {
   const known = Object.hasOwn(TAGS, mark) ? mark : 'same';
   const node = make(TAGS[known], `piece ${known}`, tokens ? visible(text) : text);
-  if (SPOKEN[known]) node.setAttribute('aria-label', `${SPOKEN[known]}: ${text}`);
   return node;
 };
 

@@ -7,18 +7,20 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from studio.train.estimate import Badge
 from studio.train.machine import GIB
 from studio.train.plan import Plan
 from studio.ui.charts import bar_chart
 from studio.ui.components import metric_row
-from studio.ui.formats import plain, span
+from studio.ui.formats import money, plain, span
 from studio.ui.state import reported_errors
-from studio.ui.train.advanced import advanced, written
+from studio.ui.train.advanced import advanced, set_values
 from studio.ui.train.choice import Choice
-from studio.ui.train.doctor import findings_list
-from studio.ui.train.planned import planned
+from studio.ui.train.doctor import doctor
+from studio.ui.train.fields import in_words
+from studio.ui.train.planned import fits, planned, recipe_of
 
-FITS = {"fits": ":green-badge[Fits]", "tight": ":orange-badge[Tight]", "too big": ":red-badge[Too big]"}
+FITS = {"fits": ":green-badge[Fits]", "tight": ":orange-badge[Tight]", "too big": ":red-badge[Won't fit]"}
 
 
 def show_plan(choice: Choice) -> dict[str, Any]:
@@ -26,14 +28,17 @@ def show_plan(choice: Choice) -> dict[str, Any]:
     plan_here, reasons_here = st.container(), st.container()
     with reported_errors():
         advice, _findings = planned(choice, {})
-        overrides = advanced(advice)
+        overrides = advanced(advice, choice)
         plan, findings = planned(choice, overrides)
         with plan_here:
             st.markdown(f"**{plain(plan.sentence)}**")
             _estimates(plan)
-            findings_list(findings)
+            if plan.caution:
+                st.info(plain(plan.caution), icon=":material/lightbulb:")
+            doctor(choice, findings, overrides)
         with reasons_here:
             _reasons(plan)
+            _recipe(plan)
         return overrides
     return {}
 
@@ -42,24 +47,46 @@ def _estimates(plan: Plan) -> None:
     estimate = plan.estimate
     low, high = estimate.memory_range
     soonest, latest = estimate.seconds_range
-    known = "measured on your earlier run" if estimate.measured else "an estimate until the first run"
     sizes = {**estimate.parts, "room here": estimate.room}
     parts = "\n".join(f"- {name}: {size / GIB:.2f} GiB" for name, size in sizes.items())
-    metric_row(
-        [
-            ("Time", f"{span(soonest)} to {span(latest)}", f"{estimate.tokens:,} tokens; speed {known}."),
-            ("Memory", f"{low / GIB:.1f} to {high / GIB:.1f} GiB", parts),
-            ("Steps", f"{plan.steps:,}", "Each step learns from one batch of rows."),
-            ("Longest row", f"{plan.situation.lengths.longest:,} tokens", "Rows over the limit would be cut."),
-        ]
-    )
-    needs = f"{low / GIB:.1f} to {high / GIB:.1f} of {estimate.room / GIB:.1f} GiB"
-    st.caption(f"{FITS[estimate.fit]} {needs} on {plain(plan.situation.machine.place)}")
+    how = f"{estimate.tokens:,} tokens at {estimate.tokens_per_second:,.0f} a second; {SPEED[estimate.source]}."
+    cells = [
+        ("Time", f"{span(soonest)} to {span(latest)}", how),
+        ("Memory", f"{low / GIB:.1f} to {high / GIB:.1f} GiB", parts),
+        ("Steps", f"{plan.steps:,}", "Each step learns from one batch of rows."),
+        ("Longest row", f"{plan.situation.lengths.longest:,} tokens", "Rows over the limit would be cut."),
+    ]
+    if estimate.cost_usd is not None:
+        cells.insert(1, ("Cost", money(estimate.cost_usd), "Hours times the price per hour of the place it runs."))
+    metric_row(cells)
+    for badge in fits(plan):
+        _badge(badge)
+
+
+SPEED = {
+    "rehearsal": "measured when you looked at one batch",
+    "earlier run": "measured on your earlier run",
+    "arithmetic": "an estimate until something was measured",
+}
+
+
+def _badge(badge: Badge) -> None:
+    low, high = badge.memory_range
+    needs = f"{low / GIB:.1f} to {high / GIB:.1f} of {badge.device.memory / GIB:.1f} GiB"
+    spare = "" if badge.usable else " · not handed to runs (STUDIO_WORKER_GPUS)"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f"{FITS[badge.fit]} {needs} on {plain(badge.device.label)}{plain(spare)}", width="content")
+        if badge.fix and badge.fix.overrides:
+            label, values = badge.fix.label, badge.fix.overrides
+            key = f"fit_{badge.device.kind}{badge.device.index}"
+            st.button(label, key=key, type="tertiary", icon=":material/build:", on_click=set_values, args=(values,))
+        elif badge.fix:
+            st.caption(plain(badge.fix.label))
 
 
 def _reasons(plan: Plan) -> None:
     with st.expander("Why these values", icon=":material/help:", key="reasons"):
-        rows = [(each.label, written(each.value), each.reason, each.source) for each in plan.values]
+        rows = [(each.label, in_words(each.value), each.reason, each.source) for each in plan.values]
         st.dataframe(
             pd.DataFrame(rows, columns=["What", "Value", "Why", "Where the rule comes from"]),
             hide_index=True,
@@ -67,4 +94,12 @@ def _reasons(plan: Plan) -> None:
         )
         lengths = pd.DataFrame(plan.situation.lengths.histogram(), columns=["Tokens", "Rows"])
         lengths["Tokens"] = "≤ " + lengths["Tokens"].astype(str)
+        st.caption("Rows by length in tokens")
         bar_chart(lengths, x="Tokens", y="Rows", key="length_histogram", height=160, alt="Rows by length in tokens")
+
+
+def _recipe(plan: Plan) -> None:
+    with st.expander("The exact recipe", icon=":material/receipt:", key="plan_recipe"):
+        text = recipe_of(plan)
+        st.code(text, language="yaml", height=320)
+        st.download_button("Download recipe.yaml", text, "recipe.yaml", "text/yaml", icon=":material/download:")

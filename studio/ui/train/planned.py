@@ -7,8 +7,12 @@ from typing import Any
 
 import streamlit as st
 
+from studio.train.advice import load_for
+from studio.train.doctor import Finding
+from studio.train.estimate import Badge, badges
+from studio.train.machine import devices
 from studio.train.plan import Plan
-from studio.train.preflight import Finding
+from studio.train.recipe_text import exported
 from studio.ui.state import current_studio
 from studio.ui.train.choice import Choice
 
@@ -20,6 +24,17 @@ def planned(choice: Choice, overrides: dict[str, Any]) -> tuple[Plan, list[Findi
     return _planned(choice, json.dumps(overrides, sort_keys=True), newest_run(choice.project_id))
 
 
+def fits(plan: Plan) -> list[Badge]:
+    """Whether the plan fits on every processor of this machine, and what would make it fit."""
+    load = load_for(plan.situation, plan.way, plan.named, plan.steps)
+    return badges(plan.situation.shape, load, _devices(), current_studio().settings.worker_gpus)
+
+
+def recipe_of(plan: Plan) -> str:
+    """The exact recipe that the plan would run."""
+    return exported(plan.recipe(), plan.studio())
+
+
 def newest_run(project_id: str) -> str:
     """Changes whenever a run ends, for a run's measured speed makes the next estimate better."""
     ended = [run.finished_at for run in current_studio().training.all(project_id) if run.finished_at]
@@ -29,7 +44,13 @@ def newest_run(project_id: str) -> str:
 @st.cache_data(ttl=KEPT_S, max_entries=128, show_spinner="Reading the version")
 def _planned(choice: Choice, overrides: str, newest: str) -> tuple[Plan, list[Finding]]:
     training, given = current_studio().training, json.loads(overrides)
+    version, preset, method = choice.version_id, choice.preset, choice.method
     if choice.base_kind == "hub":
-        return training.plan_hub(choice.project_id, choice.version_id, choice.base_key, choice.preset, given)
-    plan = training.plan(choice.version_id, choice.base_key, choice.preset, overrides=given)
-    return plan, training.preflight(choice.version_id, choice.base_key, choice.preset, given)
+        return training.plan_hub(choice.project_id, version, choice.base_key, preset, given, method)
+    plan = training.plan(version, choice.base_key, preset, method, given)
+    return plan, training.preflight(version, choice.base_key, preset, given, method)
+
+
+@st.cache_data(ttl=60, show_spinner=False)
+def _devices() -> list[Any]:
+    return devices()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,12 @@ from studio.access.actor import Actor, Role
 from studio.bootstrap import Studio
 from studio.jobs.folders import RunFolder
 from studio.train.events import EventLog
+from studio.ui.train import marked
+from studio.ui.train.answers import answer_blocks
+from studio.ui.train.curves import LOSS, TARGETS, frame, task_frame
+from studio.ui.train.differing import differences
+from studio.ui.train.happened import in_words
+from studio.ui.train.tokens import learned_stretches, token_blocks
 from tests.fakes.frozen_rows import base_files, freeze_rows, make_row
 
 OPERATOR = Actor.operator()
@@ -149,3 +156,74 @@ def test_the_sample_project_builds_its_base_first(studio: Studio, browser_of: Op
     ]
     press(app, "Build the tiny base model")
     assert [job.kind for job in studio.jobs.active(project.id)] == ["build_base"]
+
+
+# --- what a run's events say --------------------------------------------
+
+
+def test_curves_of_a_preference_method_are_found_by_what_it_logs() -> None:
+    events = [logged(step, **{"loss": 1 / step, "rewards/margins": 0.1 * step}) for step in (1, 2, 3)]
+    shown = {chart.key for chart in TARGETS if not frame(events, chart.lines).empty}
+    assert shown == {"margins"}
+    assert list(frame(events, LOSS.lines)["Training"]) == [1.0, 0.5, pytest.approx(1 / 3)]
+
+
+def test_the_golden_sample_stands_beside_the_held_out_rows() -> None:
+    events = [
+        {"kind": "eval", "step": 4, "eval_task": 0.5},
+        {"kind": "golden", "step": 4, "exact": 0.25, "n": 64},
+        {"kind": "eval", "step": 8, "eval_task": 0.75},
+    ]
+    table = task_frame(events)
+    assert list(table["Held-out"]) == [0.5, 0.75] and table["Golden sample"].iloc[0] == 0.25
+
+
+def test_undone_steps_are_not_drawn_after_a_resume() -> None:
+    events = [logged(1, loss=1.0), logged(2, loss=9.0), {"kind": "train_begin", "max_steps": 4, "resumed_at": 1}]
+    assert list(frame([*events, logged(2, loss=0.5)], LOSS.lines)["Training"]) == [1.0, 0.5]
+
+
+def test_out_of_memory_and_a_resume_are_told_in_plain_words() -> None:
+    told = in_words(
+        [
+            {"kind": "train_begin", "max_steps": 40, "resumed_at": 0},
+            {"kind": "checkpoint", "step": 5},
+            {"kind": "checkpoint", "step": 10},
+            {"kind": "oom", "step": 12, "micro_from": 8, "micro_to": 4, "accumulation": 2, "at": 1.0},
+            {"kind": "train_begin", "max_steps": 40, "resumed_at": 10},
+            {"kind": "nobody knows"},
+        ]
+    )
+    assert [each.text.split(".")[0] for each in told] == [
+        "Went on from the checkpoint at step 10",
+        "Out of memory at step 12: 8 rows at once became 4, gathered 2 times per step",
+        "Checkpoint saved at step 10",
+        "Began; 40 steps are planned",
+    ]
+
+
+def test_differences_between_answers_are_marked_word_by_word() -> None:
+    wanted, given = differences('{"priority": "low"}', '{"priority": "high"}')
+    assert [piece["text"] for piece in wanted if piece["mark"] == "missing"] == ["low"]
+    assert [piece["text"] for piece in given if piece["mark"] == "extra"] == ["high"]
+    assert "".join(piece["text"] for piece in given) == '{"priority": "high"}'
+
+
+def test_hostile_answers_stay_text_all_the_way_to_the_component() -> None:
+    [block] = answer_blocks([{"prompt": HOSTILE, "expected": "yes", "answer": f"<script>{HOSTILE}</script>"}])
+    assert "".join(piece["text"] for piece in block["lines"][1]["pieces"]) == f"<script>{HOSTILE}</script>"
+    source = (Path(marked.__file__).parent / "marked.js").read_text()
+    assert "textContent" in source and "innerHTML" not in source and "insertAdjacent" not in source
+
+
+def test_learned_tokens_are_told_apart_by_more_than_colour() -> None:
+    row = {"tokens": [{"text": "Hi", "learned": False}, {"text": " yes", "learned": True}], "length": 2, "learned": 1}
+    [block] = token_blocks([row])
+    assert [piece["mark"] for piece in block["lines"][0]["pieces"]] == ["read", "learned"]
+    assert block["note"] == "2 tokens, 1 learned" and learned_stretches(row) == [" yes"]
+    style = (Path(marked.__file__).parent / "marked.css").read_text()
+    assert "border-bottom" in style.split(".piece.learned")[1].split("}")[0]
+
+
+def logged(step: int, **numbers: float) -> dict[str, Any]:
+    return {"kind": "log", "step": step} | numbers
