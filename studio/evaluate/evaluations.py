@@ -160,6 +160,8 @@ def _models(session: Session, model_ids: Sequence[str], project_id: str) -> list
     found = [model for model in EvaluationRepository(session).models(wanted) if model.project_id == project_id]
     if not wanted or len(found) != len(wanted):
         raise InvalidInput("Choose one or more models of this project.")
+    if judge := next((model for model in found if model.kind == "reward"), None):
+        raise InvalidInput(f"“{judge.name}” judges answers and writes none, so it cannot be compared. Leave it out.")
     return found
 
 

@@ -3,42 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Protocol
 
 from storage.artifacts import Artifacts
 from storage.database import Database
 from storage.tables import Model
+from studio.asking import Answer, Prompt
 from studio.errors import InvalidInput
 from studio.settings import Settings
 
+__all__ = ["GENERATORS", "Answer", "Bench", "Generator", "Prompt", "open_generator"]
 GENERATORS: dict[str, str] = {
     "provider": "studio.evaluate.generators.provider:ProviderGenerator",
     "base": "studio.evaluate.generators.local:LocalGenerator",
     "tuned": "studio.evaluate.generators.local:LocalGenerator",
 }
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """What a model is asked: never the reference."""
-
-    example_id: str
-    messages: list[dict[str, Any]]
-    tools: list[dict[str, Any]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back. `latency_ms` is 0 where it was not measured on its own."""
-
-    output: str = ""
-    error: str | None = None
-    latency_ms: float = 0.0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost_usd: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -69,6 +50,8 @@ class Generator(Protocol):
 def open_generator(model: Model, bench: Bench) -> Generator:
     """The generator for a model. Raises InvalidInput for a kind that cannot answer."""
     target = GENERATORS.get(model.kind)
+    if model.kind == "reward":
+        raise InvalidInput(f"{model.name} judges answers and writes none, so it cannot be compared. Leave it out.")
     if target is None:
         raise InvalidInput(f"{model.name} is a model of kind {model.kind!r}, which cannot be evaluated.")
     module, _, name = target.partition(":")
