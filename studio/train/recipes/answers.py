@@ -13,7 +13,7 @@ from studio.train.recipes.generate import greedy
 from studio.train.recipes.halt import Stopped
 from studio.train.recipes.setup import Rows
 
-MORE_TOKENS = 8
+MOST_TOKENS, MORE_TOKENS = 256, 8
 """Tokens an answer may go on after the longest expected one ends: by then it is wrong, and time is saved."""
 ROWS_PER_BATCH = 8
 """Rows answered at once, per row of an evaluation's batch: generating needs less memory than scoring every token."""
@@ -30,7 +30,7 @@ class Answers(TrainerCallback):  # type: ignore[misc]
         self, events: EventLog, golden: Rows, held_out: Rows, studio: dict[str, Any], stop: Callable[[], bool]
     ) -> None:
         self.events, self.stop = events, stop
-        self.task, self.limit = studio["task"], studio["max_new_tokens"]
+        self.task, self.limit = studio["task"] or {"name": EXACT}, studio["max_new_tokens"] or MOST_TOKENS
         self.scorers = scorers_of(self.task)
         self.shown = studio["samples"]
         self.golden = [row for row in golden[:MOST_ROWS] if expected(row)]

@@ -1,0 +1,273 @@
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio.errors import StorageFull
+from studio.train import recipe
+from studio.train.events import in_force, series, tail
+from studio.train.failures.errors import Diverged, OutOfMemory
+from studio.train.recipes.checkpoints import step_of
+from tests.fakes.training_process import start
+from tests.integration.train.conftest import STEPS, conversation
+
+pytestmark = pytest.mark.slow
+Whole = tuple[Path, dict[str, Any]]
+LayOut = Callable[..., Path]
+KILLS = int(os.environ.get("STUDIO_KILLS", "6"))
+WEIGHTS = Path(recipe.ADAPTER) / "adapter_model.safetensors"
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / WEIGHTS).read_bytes()
+
+
+def events(folder: Path, kind: str) -> list[dict[str, Any]]:
+    return [event for event in tail(folder / recipe.EVENTS)[0] if event["kind"] == kind]
+
+
+def losses(folder: Path) -> list[tuple[int, float]]:
+    return series(tail(folder / recipe.EVENTS)[0], "loss")
+
+
+def choices(folder: Path) -> list[tuple[int, float]]:
+    return series(tail(folder / recipe.EVENTS)[0], "eval_choice")
+
+
+class StopAt:
+    """Asks to stop when the n-th event of a kind was told, and not again."""
+
+    def __init__(self, folder: Path, kind: str, count: int) -> None:
+        self.folder, self.kind, self.count = folder, kind, count
+
+    def __call__(self) -> bool:
+        return len(events(self.folder, self.kind)) >= self.count
+
+
+@pytest.fixture(scope="session")
+def golden_run(lay_out: LayOut) -> Whole:
+    """An uninterrupted run with golden rows."""
+    from studio.train.recipes import run
+
+    folder = with_golden(lay_out("golden"))
+    return folder, run.train(folder)
+
+
+def with_golden(folder: Path) -> Path:
+    source = random.Random(3)
+    rows = [json.dumps(conversation(source)) for _ in range(8)]
+    (folder / recipe.DATA / recipe.GOLDEN).write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def test_golden_rows_are_scored_before_the_first_step_and_at_every_evaluation(golden_run: Whole) -> None:
+    folder, summary = golden_run
+    told = events(folder, "golden")
+    assert [event["step"] for event in told] == [0, 4, 8, 12]
+    assert all(event["n"] == 8 and 0 <= event["exact_match"] <= 1 for event in told)
+    kept = next(event for event in told if event["step"] == summary["best_step"])
+    assert summary["golden"] == {"before": told[0]["scores"], "after": kept["scores"]}
+    measured = summary["golden"]["after"]["exact_match"]
+    assert measured["low"] <= measured["mean"] <= measured["high"] and measured["n"] == 8
+
+
+def test_the_best_checkpoint_is_the_one_with_the_best_task_score_among_equals_the_lower_loss(
+    golden_run: Whole,
+) -> None:
+    folder, summary = golden_run
+    scored = [(value, step) for step, value in choices(folder) if step]
+    assert summary["best_step"] == max(scored)[1]
+    assert summary["target"]["name"] == "eval_loss" and summary["target"]["after"] < summary["target"]["before"]
+    assert json.loads((folder / "summary.json").read_text()) == summary
+
+
+def test_watching_golden_rows_changes_nothing_that_is_learned(golden_run: Whole, whole_run: Whole) -> None:
+    assert weights(golden_run[0]) == weights(whole_run[0])
+
+
+def test_a_log_tells_speed_and_memory(golden_run: Whole) -> None:
+    told = events(golden_run[0], "log")[:STEPS]
+    assert all(event["tokens_per_second"] > 0 and event["memory_mb"] > 50 for event in told)
+    assert [event["num_tokens"] for event in told] == sorted(event["num_tokens"] for event in told)
+    assert {"loss", "learning_rate", "grad_norm"} <= set(told[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "count"), [("eval", 1), ("log", 4), ("checkpoint", 1), ("log", 12), ("train_begin", 1)]
+)
+def test_stopped_anywhere_it_goes_on_as_if_nothing_had_happened(
+    lay_out: LayOut, golden_run: Whole, kind: str, count: int
+) -> None:
+    from studio.train.recipes import run
+
+    folder = with_golden(lay_out("stopped"))
+    first = run.train(folder, stop_asked=StopAt(folder, kind, count))
+    assert first["stopped"] and not (folder / recipe.ADAPTER).exists()
+    again = run.train(folder)
+    assert not again["stopped"]
+    assert weights(folder) == weights(golden_run[0])
+    assert losses(folder) == losses(golden_run[0]) and choices(folder) == choices(golden_run[0])
+    assert again["tokens"] == golden_run[1]["tokens"] and again["golden"] == golden_run[1]["golden"]
+
+
+def test_interrupted_after_its_last_step_it_trains_no_further_step(lay_out: LayOut, golden_run: Whole) -> None:
+    from studio.train.recipes import run
+
+    folder = with_golden(lay_out("unsaved"))
+    run.train(folder)
+    (folder / WEIGHTS).unlink()
+    assert run.train(folder)["steps"] == STEPS
+    assert weights(folder) == weights(golden_run[0])
+    assert losses(folder) == losses(golden_run[0])
+
+
+@pytest.mark.parametrize("harm", ["torn weights", "a changed byte", "a file lost", "unreadable and unsealed"])
+def test_a_harmed_checkpoint_is_left_for_the_one_before(lay_out: LayOut, golden_run: Whole, harm: str) -> None:
+    from studio.train.recipes import run
+
+    folder = with_golden(lay_out("harmed"))
+    run.train(folder, stop_asked=StopAt(folder, "log", 10))
+    newest = saved(folder)[-1]
+    assert step_of(newest) > 8
+    spoil(newest, harm)
+    run.train(folder)
+    assert events(folder, "train_begin")[1]["resumed_at"] == 8
+    assert weights(folder) == weights(golden_run[0])
+
+
+def saved(folder: Path) -> list[Path]:
+    return sorted((folder / recipe.OUTPUT).glob("checkpoint-*"), key=step_of)
+
+
+def spoil(checkpoint: Path, harm: str) -> None:
+    file = checkpoint / "adapter_model.safetensors"
+    data = file.read_bytes()
+    if harm == "a file lost":
+        (checkpoint / "optimizer.pt").unlink()
+    elif harm == "a changed byte":
+        file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    else:
+        file.write_bytes(data[: len(data) // 2])
+    if harm.endswith("unsealed"):
+        (checkpoint / "whole.json").unlink()
+
+
+def test_early_stopping_survives_an_interruption(lay_out: LayOut) -> None:
+    from studio.train.recipes import run
+
+    folders = []
+    for name in ("patient", "interrupted"):
+        folder = lay_out(name, learning_rate=0.0, save_steps=2, eval_steps=2)
+        recipe.write(folder, _recipe(folder), {"samples": 0, "patience": 2})
+        folders.append(folder)
+    plain, cut = folders
+    whole = run.train(plain)
+    assert whole["steps"] < STEPS, "nothing is learned, so patience ends it"
+    run.train(cut, stop_asked=StopAt(cut, "log", 5))
+    assert run.train(cut)["steps"] == whole["steps"]
+    assert weights(cut) == weights(plain)
+    assert run.train(cut)["steps"] == whole["steps"], "and once over, it stays over"
+
+
+def _recipe(folder: Path) -> dict[str, Any]:
+    import yaml
+
+    found: dict[str, Any] = yaml.safe_load((folder / recipe.RECIPE).read_text())
+    return found
+
+
+def test_out_of_memory_halves_the_rows_at_once_and_keeps_the_rows_of_every_step(
+    lay_out: LayOut, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is learned (rate 0), so a step's loss tells exactly which rows it saw."""
+    from studio.train.recipes import run
+    from studio.train.recipes.trainers import TRAINERS
+
+    monkeypatch.setitem(TRAINERS, "sft", "tests.fakes.small_memory:SmallMemorySft")
+    folder, roomy = lay_out("small", learning_rate=0.0), lay_out("roomy", learning_rate=0.0)
+    summary = run.train(folder)
+    told = [(event["micro_from"], event["micro_to"], event["accumulation"]) for event in events(folder, "oom")]
+    assert told and told[0] == (8, 4, 2) and summary["oom"] == len(told)
+    assert summary["steps"] == STEPS
+    monkeypatch.undo()
+    run.train(roomy)
+    assert losses(folder) == [(step, pytest.approx(loss, rel=1e-5)) for step, loss in losses(roomy)]
+
+
+def test_when_not_one_row_fits_it_says_so(lay_out: LayOut, monkeypatch: pytest.MonkeyPatch) -> None:
+    from studio.train.recipes import run
+    from studio.train.recipes.trainers import TRAINERS
+
+    monkeypatch.setitem(TRAINERS, "sft", "tests.fakes.small_memory:NoMemorySft")
+    folder = lay_out("none")
+    with pytest.raises(OutOfMemory, match="one row"):
+        run.train(folder)
+    assert [event["micro_to"] for event in events(folder, "oom")] == [4, 2, 1]
+    assert events(folder, "failed")[0]["rule"] == "out_of_memory_at_one_row"
+
+
+def test_numbers_that_run_away_end_the_run_and_harm_no_checkpoint(lay_out: LayOut) -> None:
+    from safetensors.torch import load_file
+
+    from studio.train.recipes import run
+    from studio.train.recipes.checkpoints import newest_complete
+
+    folder = lay_out("diverged", learning_rate=1e30, max_grad_norm=0.0, save_steps=1, eval_steps=1, warmup_steps=4)
+    with pytest.raises(Diverged, match="no longer a number"):
+        run.train(folder)
+    told = events(folder, "nan")[0]
+    assert not (folder / recipe.ADAPTER).exists()
+    good = newest_complete(folder / recipe.OUTPUT)
+    assert told["last_good"] == told["step"] - 1 and (good is not None) == (told["last_good"] > 0)
+    assert good is None or all(each.isfinite().all() for each in load_file(good / WEIGHTS.name).values())
+
+
+@contextmanager
+def files_up_to(limit: int) -> Iterator[Callable[[], None]]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_ends_the_run_and_leaves_the_checkpoint_before(lay_out: LayOut, whole_run: Whole) -> None:
+    from studio.train.recipes import run
+
+    folder = lay_out("full")
+    with files_up_to(30_000) as fill, pytest.raises(StorageFull):
+        run.train(folder, on_progress=lambda _done, text: fill() if text.startswith("Step 6 ") else None)
+    assert [path.name for path in saved(folder)] == ["checkpoint-4"]
+    run.train(folder)
+    assert weights(folder) == weights(whole_run[0])
+
+
+def test_killed_again_and_again_at_random_moments_the_weights_are_the_same(
+    lay_out: LayOut, golden_run: Whole, tmp_path: Path
+) -> None:
+    folder, source, killed = with_golden(lay_out("random")), random.Random(5), 0
+    while True:
+        process = start(folder, tmp_path / "log.txt")
+        if killed < KILLS:
+            process.join(source.uniform(0.1, 2.0))
+        else:
+            process.join(120)
+        if process.exitcode is None and process.pid:
+            os.kill(process.pid, source.choice((signal.SIGKILL, signal.SIGTERM)))
+            killed += 1
+        process.join(60)
+        if process.exitcode == 0:
+            break
+        assert process.exitcode in (-signal.SIGKILL, -signal.SIGTERM, 143), (tmp_path / "log.txt").read_text()[-3000:]
+    assert weights(folder) == weights(golden_run[0])
+    assert losses(folder) == losses(golden_run[0]) and choices(folder) == choices(golden_run[0])
+    begins = [event for event in in_force(tail(folder / recipe.EVENTS)[0]) if event["kind"] == "train_begin"]
+    assert begins and killed, time.time()
