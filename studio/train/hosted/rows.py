@@ -31,14 +31,16 @@ class Upload:
 
 def chat(row: Row) -> Row:
     """{"messages"}: prompt and answer; what the model said earlier in the prompt is not to be learned (weight 0)."""
-    earlier = [_unlearned(message) for message in row["prompt"]]
-    return {"messages": [*earlier, *row["completion"]], **_tools(row)}
+    earlier = len(row["prompt"])
+    messages = openai_messages([*row["prompt"], *row["completion"]])
+    return {"messages": [*map(_unlearned, messages[:earlier]), *messages[earlier:]], **_tools(row)}
 
 
 def preference(row: Row) -> Row:
     """The triple of OpenAI's preference format, which the others took over."""
-    asked = {"messages": row["prompt"], **_tools(row)}
-    return {"input": asked, "preferred_output": row["chosen"], "non_preferred_output": row["rejected"]}
+    asked = {"messages": openai_messages(row["prompt"]), **_tools(row)}
+    chosen, rejected = (openai_messages(row[name]) for name in ("chosen", "rejected"))
+    return {"input": asked, "preferred_output": chosen, "non_preferred_output": rejected}
 
 
 def bedrock_conversation(row: Row) -> Row:
@@ -61,6 +63,25 @@ def uploads(spec: HostedSpec, form: Form) -> tuple[Upload, Upload | None]:
     if train is None:
         raise InvalidInput("There is no row to train on. Add examples on Curate and freeze a new version.")
     return train, _written(spec, recipe.EVAL, form)
+
+
+def openai_messages(messages: list[Row]) -> list[Row]:
+    """Messages as OpenAI's API has them: calls carry an id and arguments as text, and results name their call."""
+    waiting: list[str] = []
+    written = []
+    for place, message in enumerate(messages):
+        calls = [_call(call, f"call_{place}_{number}") for number, call in enumerate(message.get("tool_calls") or ())]
+        waiting += [call["id"] for call in calls]
+        answers = {"tool_call_id": waiting.pop(0)} if message["role"] == "tool" and waiting else {}
+        written.append({**message, **({"tool_calls": calls} if calls else {}), **answers})
+    return written
+
+
+def _call(call: Row, name: str) -> Row:
+    function = call["function"]
+    arguments = function.get("arguments")
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments or {}, ensure_ascii=False)
+    return {"id": name, "type": "function", "function": {"name": function["name"], "arguments": text}}
 
 
 def _written(spec: HostedSpec, name: str, form: Form) -> Upload | None:
