@@ -23,6 +23,8 @@ HANDLERS: dict[str, str] = {
     "collect": "studio.label.jobs:collect",
     "build_base": "studio.train.jobs:build_base",
     "train": "studio.train.jobs:train",
+    "rehearse": "studio.train.rehearse.jobs:rehearse",
+    "label_value": "studio.train.rehearse.label_jobs:label_value",
     "evaluate": "studio.evaluate.jobs:evaluate",
     "deploy": "studio.deploy.jobs:deploy",
     "next_turn": "studio.improve.jobs:next_turn",
@@ -33,6 +35,12 @@ LONG = frozenset({"train", "build_base", "label_value"})
 """Kinds that may take hours: they leave one slot free, so that imports and freezes go on meanwhile."""
 WARM = LONG | {"rehearse"}
 """Kinds that spend their first seconds on importing torch and the trainers."""
+PRELOAD = (
+    "studio.run_job",
+    "studio.jobs.attempt",
+    "studio.train.recipes.preload",
+)
+"""What the warm process loads for them."""
 ENTRY_POINT_GROUP = "whetstone.jobs"
 
 

@@ -8,11 +8,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Protocol
 
 import studio
 from storage.tables import Job
 from studio.errors import StorageFull
 from studio.jobs.folders import RunFolder
+from studio.jobs.warm.client import WarmStart
 from studio.settings import Settings
 
 SHIM = Path(__file__).with_name("shim.py")
@@ -20,7 +22,23 @@ SOURCE = Path(studio.__file__).parent.parent
 RUN_COOKIE = "STUDIO_RUN"
 
 
-def launch(job: Job, settings: Settings, gpus: list[int]) -> subprocess.Popen[bytes] | None:
+class Shim(Protocol):
+    """A shim that was started: `poll` says how it ended, None while it runs."""
+
+    def poll(self) -> int | None:
+        """Also buries it."""
+        ...
+
+
+class ForkedShim:
+    """A shim whose burial is the warm process's business."""
+
+    def poll(self) -> int:
+        """Nothing to wait for."""
+        return 0
+
+
+def launch(job: Job, settings: Settings, gpus: list[int], warm: WarmStart | None = None) -> Shim | None:
     """Start the job's present attempt and return its shim, or None while an earlier attempt is still alive."""
     run = RunFolder.of(settings.runs, job.id)
     lock = run.take_lock()
@@ -29,16 +47,20 @@ def launch(job: Job, settings: Settings, gpus: list[int]) -> subprocess.Popen[by
     try:
         run.prepare(job.attempt)
         run.write_gpus(job.attempt, gpus)
-        return _start_shim(job, run, environment(job, settings, gpus), lock)
+        return _start_shim(job, run, environment(job, settings, gpus), lock, warm)
     finally:
         os.close(lock)
 
 
-def _start_shim(job: Job, run: RunFolder, env: dict[str, str], lock: int) -> subprocess.Popen[bytes]:
-    folder, argv = run.attempt(job.attempt), json.dumps(command(job))
+def _start_shim(job: Job, run: RunFolder, env: dict[str, str], lock: int, warm: WarmStart | None) -> Shim:
+    folder = run.attempt(job.attempt)
     with (folder / "shim.txt").open("ab") as complaints:
+        if warm is not None and job.kind in warm.kinds:
+            request: dict[str, object] = {"folder": str(folder), "cwd": str(run.work), "argv": command(job)}
+            if warm.fork(request, env, lock, complaints.fileno()):
+                return ForkedShim()
         return subprocess.Popen(
-            [sys.executable, "-I", "-S", str(SHIM), str(folder), str(lock), argv],
+            [sys.executable, "-I", "-S", str(SHIM), str(folder), str(lock), json.dumps(command(job))],
             pass_fds=[lock],
             start_new_session=True,
             stdin=subprocess.DEVNULL,

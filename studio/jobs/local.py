@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,10 +22,11 @@ from studio.errors import Conflict
 from studio.jobs import processes
 from studio.jobs.catalog import LONG
 from studio.jobs.folders import RunFolder
-from studio.jobs.launch import RUN_COOKIE, launch, why_not
+from studio.jobs.launch import RUN_COOKIE, Shim, environment, launch, why_not
 from studio.jobs.locks import take_lock
 from studio.jobs.ordering import settle
 from studio.jobs.outcome import TOO_BIG, judge, too_big
+from studio.jobs.warm.client import WarmStart
 from studio.settings import Settings
 
 GRACE_S = 20.0
@@ -37,23 +37,29 @@ ABANDONED_AFTER = timedelta(minutes=2)
 class LocalWorker:
     """Runs jobs on this host. One per data folder, enforced by a lock, so GPU slots need no cross-process protocol."""
 
-    def __init__(self, settings: Settings, database: Database, grace_s: float = GRACE_S) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, grace_s: float = GRACE_S, warm: WarmStart | None = None
+    ) -> None:
         self.settings, self.database, self.grace = settings, database, timedelta(seconds=grace_s)
+        self._warm = warm or WarmStart(settings)
         self._lock = _only_worker(settings.runs)
         self.host = _host_name(settings.runs)
-        self._shims: list[subprocess.Popen[bytes]] = []
+        self._shims: list[Shim] = []
         self._asked: set[tuple[str, int]] = set()
         self._shim_died: dict[tuple[str, int], datetime] = {}
         self._last_beat = 0.0
 
     def close(self) -> None:
         """Let another worker take over; running jobs go on and are adopted."""
+        self._warm.close()
         os.close(self._lock)
 
     def tick(self) -> None:
         """Look after every job of this host once, then start what fits."""
-        for job in self._mine():
+        mine = self._mine()
+        for job in mine:
             self._look_after(job)
+        self._warm.look(is_needed=any(job.kind in self._warm.kinds for job in mine))
         self._beat()
         self._settle_the_queue()
         while self._start_next():
@@ -143,8 +149,12 @@ class LocalWorker:
     def _start_next(self) -> bool:
         running = self._mine()
         gpus, without = self._free_gpus(running), self._not_now(running)
-        if len(running) >= self.settings.worker_slots or self._next_kind(len(gpus), without) is None:
+        if len(running) >= self.settings.worker_slots:
             return False
+        kind = self._next_kind(len(gpus), without)
+        if kind is None:
+            return False
+        without |= self._warm.held_back(kind, environment(Job(kind=kind), self.settings, []))
         with self.database.write() as session:
             job = JobRepository(session).claim(self.host, len(gpus), self.settings.worker_gpus, without)
         if job:
@@ -177,7 +187,7 @@ class LocalWorker:
 
     def _launch(self, job: Job, gpus: list[int]) -> None:
         try:
-            shim = launch(job, self.settings, gpus)
+            shim = launch(job, self.settings, gpus, self._warm)
         except OSError as error:
             self._fenced(job, f"not started: {error}", status="failed", error=why_not(error), finished_at=now())
             return

@@ -12,21 +12,24 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from typing import NoReturn
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
-def main(folder: str, lock: int, argv: list[str]) -> int:
+def main(folder: str, lock: int, start: Callable[[], NoReturn]) -> int:
     """Start the job, remember it on disk before it runs its first line, wait for it, leave nothing behind."""
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(writer)
-        become(argv, folder, lock, reader)
+        prepare(folder, lock, reader)
+        start()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # not before the fork: a TERM to the child must never be ignored
     with suppress(OSError):  # the child does the same; whoever is first
         os.setpgid(child, child)
@@ -39,16 +42,22 @@ def main(folder: str, lock: int, argv: list[str]) -> int:
     return 0
 
 
-def become(argv: list[str], folder: str, lock: int, reader: int) -> None:
-    """In the child: wait until the shim has recorded us, then turn into the job."""
+def prepare(folder: str, lock: int, reader: int) -> None:
+    """In the child: wait until the shim has recorded us, and be ready to turn into the job."""
     os.setpgid(0, 0)
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.read(reader, 1) != b"g":
         os._exit(97)  # the shim died before recording us
+    os.close(reader)
     log = os.open(os.path.join(folder, "log.txt"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    os.close(log)
     os.set_inheritable(lock, True)
+
+
+def execute(argv: list[str]) -> NoReturn:
+    """In the child: become the job's program."""
     try:
         os.execvpe(argv[0], argv, os.environ)
     except OSError as error:
@@ -126,4 +135,4 @@ def prctl(option: int, value: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])))
+    sys.exit(main(sys.argv[1], int(sys.argv[2]), lambda: execute(json.loads(sys.argv[3]))))

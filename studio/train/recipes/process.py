@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 ENVIRONMENT = {
     # Waiting OpenMP threads that spin made training up to 35 times slower on shared cores.
@@ -22,7 +23,16 @@ def prepare(offline: bool = True) -> None:
         os.environ.setdefault(name, value)
     if offline:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        _tell_loaded_modules()
     os.environ.setdefault("OMP_NUM_THREADS", str(cores()))
+
+
+def _tell_loaded_modules() -> None:
+    """Modules that were loaded before the fork read the variable then; say it to them too."""
+    for name in ("huggingface_hub.constants", "datasets.config"):
+        module = sys.modules.get(name)
+        if module is not None:
+            module.HF_HUB_OFFLINE = True  # type: ignore[attr-defined]
 
 
 def cores() -> int:

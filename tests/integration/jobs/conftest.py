@@ -38,9 +38,9 @@ class Host:
         self.log = settings.root / "worker.log"
         self.worker: subprocess.Popen[bytes] | None = None
 
-    def start_worker(self, module: str = "tests.fakes.jobs_worker") -> None:
+    def start_worker(self, *module: str) -> None:
         with self.log.open("ab") as log:
-            argv = [sys.executable, "-m", module]
+            argv = [sys.executable, "-m", *(module or ("tests.fakes.jobs_worker",))]
             self.worker = subprocess.Popen(argv, env=self.env, stdout=log, stderr=log, cwd="/", start_new_session=True)
 
     def kill_worker(self) -> None:
@@ -96,6 +96,16 @@ class Host:
                     found[int(entry.name)] = _role(line)
         return found
 
+    def warm_processes(self) -> list[int]:
+        """The processes that jobs of this host are forked from."""
+        runs, found = os.fsencode(self.settings.runs), []
+        for entry in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                line = (entry / "cmdline").read_bytes()
+                if b"studio.jobs.warm.server" in line and runs in line:
+                    found.append(int(entry.name))
+        return found
+
     def clean_up(self) -> None:
         self.kill_worker()
         while left := self.processes():
@@ -103,6 +113,13 @@ class Host:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             time.sleep(0.02)
+
+
+def parent(pid: int) -> int:
+    """The process that started this one, 0 when it is gone."""
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    return 0
 
 
 def _role(command_line: bytes) -> str:
