@@ -27,6 +27,7 @@ from studio.label.tasks import Labeling
 from studio.settings import Settings
 from studio.train.models import Models
 from studio.train.places import Places
+from studio.train.rehearse import Rehearsals
 from studio.train.runs import Training
 
 
@@ -53,6 +54,7 @@ class Studio:
     models: Models
     training: Training
     places: Places
+    rehearsals: Rehearsals
     evaluations: Evaluations
     deployments: Deployments
     improve: Improve
@@ -88,6 +90,7 @@ def build_studio(settings: Settings | None = None) -> Studio:
         models=models,
         training=training,
         places=Places(database, secrets),
+        rehearsals=Rehearsals(database, artifacts, jobs, settings),
         evaluations=Evaluations(database, artifacts, jobs),
         deployments=deployments,
         improve=Improve(database, jobs, datasets),

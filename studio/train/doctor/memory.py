@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from studio.train.advice import load_for
 from studio.train.doctor.finding import Case, Finding
-from studio.train.estimate import Fix, fixes, load_of
+from studio.train.estimate import Fix, fixes
 from studio.train.machine import GIB
 from studio.train.plan import Plan
 
@@ -29,8 +30,6 @@ def memory(case: Case) -> Iterator[Finding]:
 
 def best_fix(plan: Plan) -> Fix | None:
     """The change of the plan that would make it fit and costs least."""
-    values = {choice.name: choice.value for choice in plan.values}
-    row_tokens = min(plan.situation.lengths.longest or 64, values["max_length"])
-    load = load_of(plan.method, values, row_tokens, plan.estimate.tokens)
+    load = load_for(plan.situation, plan.way, plan.named, plan.steps)
     found = fixes(plan.situation.shape, load, plan.situation.machine)
     return found[0] if found else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from studio.train.estimate.load import REFERENCED, Load
 from studio.train.machine import GIB, Machine
-from studio.train.shape import ModelShape
+from studio.train.shape import FOUR_NORMS, ModelShape
 
 RUNTIME_BYTES = {"cpu": int(0.66 * GIB), "gpu": int(1.4 * GIB)}
 """Python, torch and TRL on a CPU, measured; the CUDA context and its allocator on a GPU, as Unsloth counts it."""
@@ -14,6 +14,8 @@ MOMENTS = 2
 """AdamW keeps two numbers for every one that learns."""
 KEPT_INPUTS = 2.2
 """Checkpointing keeps the input of every layer, and a little more."""
+FROZEN = 0.92
+"""Frozen matrices keep a little less in fp32; in half precision the adapter's own copies make up for it."""
 SCORE_COPIES = {"cpu": 3, "gpu": 1}
 """Scores, their logarithms and their gradients in fp32; on a GPU the trainer goes through them in pieces."""
 PIECE = 32_768
@@ -41,7 +43,7 @@ def memory_parts(shape: ModelShape, load: Load, machine: Machine) -> dict[str, i
 
 def activation_bytes(shape: ModelShape, load: Load, width: int) -> int:
     """What the forward pass keeps for the way back."""
-    per_layer = layer_bytes(shape, width)
+    per_layer = layer_bytes(shape, width) * (FROZEN if width == 4 and not load.is_full else 1)
     if not load.checkpointing:
         return int(load.positions * shape.layers * per_layer)
     kept = KEPT_INPUTS * shape.hidden * width / 2
@@ -55,9 +57,15 @@ def layer_bytes(shape: ModelShape, width: int) -> float:
     """
     attention = 2 * (shape.queries + shape.keys) * width
     inner = 4 * shape.intermediate * width
-    norms = shape.hidden * (20 if width == 2 else 24)
+    norms = shape.hidden * _norm_bytes(width, double=shape.family in FOUR_NORMS)
     heads = (shape.queries + shape.keys) * (7 if width == 2 else 8) if shape.has_head_norms else 0
     return attention + inner + norms + heads
+
+
+def _norm_bytes(width: int, double: bool) -> int:
+    if width == 2:
+        return 40 if double else 20
+    return 44 if double else 32
 
 
 def _weights(shape: ModelShape, load: Load, width: int) -> int:
