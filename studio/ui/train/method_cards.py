@@ -41,6 +41,7 @@ def choose_then(offers: Sequence[Offer], chosen: str) -> str | None:
         placeholder="Nothing more",
         format_func=labels.__getitem__,
         key=THEN,
+        width=380,
         help="A second run starts from the model that the first one makes. Both are in the queue at once.",
     )
 
@@ -62,9 +63,8 @@ def _grid(offers: Sequence[Offer], chosen: str) -> None:
 def _card(offer: Offer, is_chosen: bool) -> None:
     method = offer.method
     st.button(
-        method.label,
+        f":primary[**{method.label}**]" if is_chosen else method.label,
         key=f"learn_{method.name}",
-        type="primary" if is_chosen and offer.available else "secondary",
         icon=":material/radio_button_checked:" if is_chosen else ":material/radio_button_unchecked:",
         width="stretch",
         disabled=not offer.available,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import streamlit as st
 
 from storage.tables import Dataset, DatasetVersion, Project
@@ -11,7 +13,7 @@ from studio.train.advice import PRESETS
 from studio.ui.formats import plain
 from studio.ui.state import current_studio
 from studio.ui.train.bases import about_base, bases, build_button, lacks_tiny_base
-from studio.ui.train.choice import Choice, Start
+from studio.ui.train.choice import LOCAL, Choice, Start
 from studio.ui.train.method_cards import choose_method, choose_then
 from studio.ui.train.tweak import forget_parent, parent_id
 
@@ -38,18 +40,28 @@ def choose(versions: Versions, project: Project, actor: Actor) -> tuple[Choice, 
     offers = current_studio().training.offers(version_id)
     method = choose_method(offers)
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="then_and_when"):
-        then = choose_then(offers, method)
-        start = Start(then, not_before=None)
-        if _tonight():
-            start = Start(then, not_before=next_tonight(current_studio().settings.tonight))
+        start = Start(choose_then(offers, method), _where(), _when())
     return Choice(project.id, version_id, base, preset, method), start
 
 
-def _tonight() -> bool:
+def _where() -> str:
+    """This machine, or a place from Settings; asked only when there is a choice."""
+    places = [place.name for place in current_studio().places.all()]
+    if not places:
+        return LOCAL
+    names = [LOCAL, *places]
+    return st.selectbox("Where it runs", names, format_func=_place_label, key="train_place", width=220)
+
+
+def _place_label(name: str) -> str:
+    return "This machine" if name == LOCAL else name
+
+
+def _when() -> datetime | None:
     at = current_studio().settings.tonight
     help_text = f"Tonight starts it at {at}, when the machine is quiet."
     chosen = st.segmented_control("When", [NOW, TONIGHT], default=NOW, required=True, key="when", help=help_text)
-    return chosen == TONIGHT
+    return next_tonight(at) if chosen == TONIGHT else None
 
 
 def _drop_what_is_gone(versions: dict[str, str], known: dict[str, str]) -> None:

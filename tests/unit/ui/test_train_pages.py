@@ -227,3 +227,116 @@ def test_learned_tokens_are_told_apart_by_more_than_colour() -> None:
 
 def logged(step: int, **numbers: float) -> dict[str, Any]:
     return {"kind": "log", "step": step} | numbers
+
+
+# --- the ways to learn --------------------------------------------------
+
+
+def test_a_method_without_its_data_is_visible_and_says_what_is_missing_and_where_to_make_it(
+    version: DatasetVersion, base: Model, browser_of: Opened
+) -> None:
+    app = browser_of(Role.EDITOR).open("train")
+    assert app.button(key="learn_dpo").disabled and not app.button(key="learn_sft").disabled
+    said = texts(app).replace("\\", "")
+    assert "0 pairs; DPO wants 200: rank or correct more answers, then freeze a new version on Label." in said
+    assert app.button(key="learn_kto").disabled
+
+
+def test_another_way_to_learn_makes_another_plan_and_another_run(
+    studio: Studio, version: DatasetVersion, base: Model, browser_of: Opened
+) -> None:
+    app = browser_of(Role.EDITOR).open("train")
+    app.button(key="learn_grpo").click().run()
+    assert "Let practise tiny" in texts(app)
+    assert "works best on a model that already learned the answers" in "\n".join(each.value for each in app.info)
+    app.number_input(key="set_num_generations").set_value(4).run()
+    press(app, "Train")
+    [started] = studio.training.all(base.project_id)
+    assert started.method == "grpo" and started.recipe["num_generations"] == 4
+
+
+def test_a_chain_starts_two_runs_one_after_the_other(
+    studio: Studio, version: DatasetVersion, base: Model, browser_of: Opened
+) -> None:
+    app = browser_of(Role.EDITOR).open("train")
+    app.selectbox(key="train_then").set_value("grpo").run()
+    press(app, "Train")
+    late, first = studio.training.all(base.project_id)
+    assert (first.method, late.method, late.after_run_id) == ("sft", "grpo", first.id)
+    said = texts(browser_of_queue(app))
+    assert f"after Train {first.name}" in said.replace("\\", "")
+
+
+def test_tonight_lets_the_run_wait(studio: Studio, version: DatasetVersion, base: Model, browser_of: Opened) -> None:
+    app = browser_of(Role.EDITOR).open("train")
+    app.segmented_control(key="when").set_value("Tonight").run()
+    press(app, "Train")
+    [job] = studio.jobs.queue(base.project_id)
+    assert job.not_before is not None and job.not_before > now()
+    app = browser_of_queue(app)
+    assert "not before" in texts(app)
+    app.button(key=f"Now_{job.id}").click().run()
+    assert studio.jobs.get(job.id).not_before is None
+
+
+def test_the_queue_is_put_in_another_order(
+    studio: Studio, version: DatasetVersion, base: Model, browser_of: Opened
+) -> None:
+    first, second = (studio.training.start(OPERATOR, version.id, base.id, name=name) for name in ("one", "two"))
+    app = browser_of(Role.EDITOR).open("train", view="Runs")
+    app.button(key=f"Up_{second.job_id}").click().run()
+    assert [job.id for job in studio.jobs.queue(base.project_id)] == [second.job_id, first.job_id]
+    app.button(key=f"Cancel_{first.job_id}").click().run()
+    assert [job.id for job in studio.jobs.queue(base.project_id)] == [second.job_id]
+
+
+def test_a_viewer_cannot_change_the_queue(
+    studio: Studio, version: DatasetVersion, base: Model, browser_of: Opened
+) -> None:
+    run = studio.training.start(OPERATOR, version.id, base.id)
+    app = browser_of(Role.VIEWER).open("train", view="Runs")
+    assert "Queue" in texts(app)
+    assert not [button for button in app.button if str(button.key).endswith(str(run.job_id))]
+
+
+def test_the_exact_recipe_is_one_click_away(version: DatasetVersion, base: Model, browser_of: Opened) -> None:
+    app = browser_of(Role.EDITOR).open("train")
+    assert any("learning_rate: 0.01" in code.value and "per_device_train_batch_size" in code.value for code in app.code)
+
+
+def test_a_value_that_cannot_be_used_is_a_sentence(version: DatasetVersion, base: Model, browser_of: Opened) -> None:
+    app = browser_of(Role.EDITOR).open("train")
+    app.number_input(key="set_batch_size").set_value(10).run()
+    app.number_input(key="set_micro_batch").set_value(4).run()
+    assert any("multiple of" in error.value for error in app.error) and not app.exception
+    app.button(key="to_advice").click().run()
+    assert not app.error and app.number_input(key="set_batch_size").value is None
+
+
+# --- places -------------------------------------------------------------
+
+
+def test_a_place_is_offered_to_runs_once_it_is_saved(
+    studio: Studio, version: DatasetVersion, base: Model, browser_of: Opened
+) -> None:
+    browser = browser_of(Role.ADMIN)
+    form = AppTest.from_string("from studio.ui.settings.place_form import place_form\nplace_form(None)").run()
+    form.selectbox(key="place_kind").set_value("ray").run()
+    form.text_input[0].set_value("our cluster")
+    form.text_input[1].set_value("http://127.0.0.1:8265")
+    press(form, "Save place")
+    [place] = studio.places.all()
+    assert (place.name, place.kind, place.url) == ("our cluster", "ray", "http://127.0.0.1:8265")
+    app = browser.open("settings", tab="Compute")
+    assert "our cluster" in texts(app)
+    app = browser.open("train")
+    app.selectbox(key="train_place").set_value("our cluster").run()
+    press(app, "Train")
+    assert studio.training.all(base.project_id)[0].runner == "our cluster"
+
+
+def browser_of_queue(app: AppTest) -> AppTest:
+    """The same person, looking at the runs."""
+    app.query_params.clear()
+    app.session_state["view"] = "Runs"
+    return app.run()
