@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from storage.repositories.datasets import ExampleRepository
 from storage.repositories.doubts import DoubtRepository
 from storage.tables import DatasetVersion, Doubt, TrainingRun
 from studio.curate.snapshot import Row
@@ -36,8 +37,10 @@ def keep_doubts(context: JobContext, run: TrainingRun, version: DatasetVersion, 
         for each in found
     ]
     with context.database.write() as session:
-        DoubtRepository(session).replace(run.id, doubts)
-    return len(doubts)
+        there = {each.id for each in ExampleRepository(session).by_ids([doubt.example_id for doubt in doubts])}
+        kept = [doubt for doubt in doubts if doubt.example_id in there]
+        DoubtRepository(session).replace(run.id, kept)
+    return len(kept)
 
 
 def _line(row: Row) -> dict[str, Any]:

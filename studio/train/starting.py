@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from storage.repositories.models import ModelRepository
 from storage.repositories.training import TrainingRunRepository
-from storage.tables import Job, TrainingRun
+from storage.tables import TrainingRun
 from studio.access.actor import Actor
 from studio.jobs.queue import Jobs
 from studio.train import recipe
@@ -76,8 +76,9 @@ def enqueue(session: Session, jobs: Jobs, actor: Actor, wanted: Wanted, order: O
         project_id=run.project_id,
         gpus=wanted.gpus if order.runner == LOCAL else 0,
         priority=order.priority,
+        not_before=order.not_before,
+        after_job_id=order.after.job_id if order.after else None,
     )
-    _put_off(job, order)
     run.job_id = job.id
     return run
 
@@ -117,8 +118,3 @@ def _run(session: Session, actor: Actor, wanted: Wanted, order: Order) -> Traini
         tags=list(order.tags),
         created_by=actor.username,
     )
-
-
-def _put_off(job: Job, order: Order) -> None:
-    job.not_before = order.not_before
-    job.after_job_id = order.after.job_id if order.after else None

@@ -86,6 +86,7 @@ def test_a_hub_base_is_downloaded_once_by_the_run_and_kept_as_an_artifact(
     base_folder: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     models, hub_id = Models(training.database), "Qwen/Qwen3-0.6B"
     base = models.register_hub_base(operator, project.id, hub_id)
     overrides = {"max_steps": 1, "max_length": 64, "batch_size": 2}

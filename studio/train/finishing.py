@@ -1,0 +1,99 @@
+"""The second half of a training job: merge, prove, register what was made, and say what the run means."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+from storage.repositories.places import PlaceRepository
+from storage.repositories.providers import ProviderRepository
+from storage.tables import Model, Provider, TrainingRun
+from storage.types import now
+from studio.curate.snapshot import Row, read_version
+from studio.jobs.context import JobContext
+from studio.train import data, recipe
+from studio.train.doubting import keep_doubts
+from studio.train.laying_out import fresh
+from studio.train.methods import method
+from studio.train.models import add_model
+from studio.train.planning import Parts
+from studio.train.portable import make_portable
+from studio.train.shape import TINY
+
+DOUBTED = ("sft", "distil")
+"""Methods whose model should believe its own training rows."""
+ASKED_OF_A_BIG_ONE = 2000
+"""Training rows that a bigger model is asked about: a forward pass each."""
+
+
+def finish(
+    context: JobContext, run: TrainingRun, parts: Parts, lines: data.TrainingData, summary: dict[str, Any]
+) -> Model:
+    """Register the model that the run made, here or at a company, and close the run."""
+    if "hosted" in summary:
+        return _hosted(context, run, parts.base, summary)
+    context.report(0.94, "Merging and recording proof answers")
+    facts = _merged(context, lines)
+    makes = method(run.method).makes
+    digest = context.artifacts.save_folder(context.folder / recipe.MERGED, {"kind": makes, "run": run.id})
+    if makes == "tuned" and run.method in DOUBTED:
+        context.report(0.97, "Asking the model what it does not believe")
+        summary = summary | {"doubts": keep_doubts(context, run, parts.version, _asked(context, parts))}
+    made = Model(project_id=run.project_id, name=run.name, kind=makes, parent_id=parts.base.id, digest=digest)
+    made.parameters, made.facts = parts.base.parameters, facts | {"method": run.method}
+    model = _closed(context, run, made, summary)
+    shutil.rmtree(context.folder / recipe.OUTPUT, ignore_errors=True)
+    return model
+
+
+def _asked(context: JobContext, parts: Parts) -> list[Row]:
+    """The rows to ask about: all of a tiny model's, a sample's worth of a bigger one's."""
+    rows = read_version(context.artifacts, parts.version.digest).train
+    return rows if 0 < parts.base.parameters < TINY else rows[:ASKED_OF_A_BIG_ONE]
+
+
+def _merged(context: JobContext, lines: data.TrainingData) -> dict[str, Any]:
+    """Merge (unless every weight was trained), make portable, and record the proof answers."""
+    from studio.train.recipes import merge
+
+    base, adapter, merged = (context.folder / name for name in (recipe.BASE, recipe.ADAPTER, recipe.MERGED))
+    facts = {}
+    if adapter.exists():
+        merge.merge(base, adapter, fresh(merged))
+        facts["adapter_digest"] = context.artifacts.save_folder(adapter, {"kind": "adapter"})
+    golden = merge.golden_prompts(base, merged, lines.proof)
+    make_portable(merged)
+    return {"golden": golden, **facts}
+
+
+def _hosted(context: JobContext, run: TrainingRun, base: Model, summary: dict[str, Any]) -> Model:
+    """A model that a company keeps: it answers like a provider's, at the address the company told."""
+    told = summary["hosted"]
+    made = Model(project_id=run.project_id, name=run.name, kind="provider", parent_id=base.id)
+    made.provider_model, made.facts = told["model"], {"hosted": told, "method": run.method}
+    if told.get("base_url"):
+        made.provider_id = _provider(context, run, told["base_url"], told["model"])
+    return _closed(context, run, made, summary)
+
+
+def _provider(context: JobContext, run: TrainingRun, base_url: str, name: str) -> str:
+    """The project's provider at this address, made with the place's key if there is none."""
+    with context.database.write() as session:
+        place = PlaceRepository(session).named(run.runner)
+        known = ProviderRepository(session).find_one(project_id=run.project_id, base_url=base_url)
+        provider = known or Provider(project_id=run.project_id, name=f"{run.runner} (tuned)", base_url=base_url)
+        provider.encrypted_key = provider.encrypted_key or (place.encrypted_key if place else "")
+        if name not in provider.models:
+            provider.models = [*provider.models, name]
+        return ProviderRepository(session).add(provider).id
+
+
+def _closed(context: JobContext, run: TrainingRun, made: Model, summary: dict[str, Any]) -> Model:
+    """The model and the end of its run, in one transaction."""
+    with context.database.write() as session:
+        made.training_run_id = run.id
+        model = add_model(session, made)
+        stored = session.get_one(TrainingRun, run.id)
+        stored.summary = stored.summary | summary | {"model_id": model.id}
+        stored.finished_at, stored.failure = now(), {}
+    return model
