@@ -30,6 +30,8 @@ STATES: dict[str, State] = {
 LARGEST_PACKAGE = 400 << 20
 OLDEST_API = 4
 MINE = "whetstone"
+REFUSED = "status code 400"
+"""In the body of Ray's HTTP 500 when the request itself was wrong; without it, the cluster is not ready."""
 
 
 class RayRunner:
@@ -73,7 +75,10 @@ class RayRunner:
         if answer.status_code == 200 or self._is_known(handle):
             return handle
         _refuse(answer, self.url)
-        raise InvalidInput(f"Ray refused the run (HTTP {answer.status_code}): {_last_line(answer.text)}")
+        why = f"(HTTP {answer.status_code}): {_last_line(answer.text)}"
+        if answer.status_code >= 500 and REFUSED not in answer.text:
+            raise Unavailable(f"Ray is not ready to take the run {why}")
+        raise InvalidInput(f"Ray refused the run {why}")
 
     def _is_known(self, handle: str) -> bool:
         answer = self._ask("GET", f"/api/jobs/{handle}")

@@ -1,0 +1,99 @@
+"""A real Ray head in an environment of its own, where there is one: `make` does not install it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+HOME = Path(os.environ.get("STUDIO_TEST_RAY_HOME") or Path.home() / ".cache" / "whetstone-ray")
+WANTED = "STUDIO_TEST_RAY"
+TOKEN = "real-ray-token-0123456789abcdef"
+
+
+def why_not() -> str:
+    """Why no real Ray is started; empty when it is."""
+    if os.environ.get(WANTED) != "1":
+        return f"a real Ray takes minutes: set {WANTED}=1"
+    if not (HOME / "bin" / "ray").exists():
+        return f"no Ray in {HOME}: uv venv {HOME} && uv pip install --python {HOME}/bin/python 'ray[default]==2.60.0'"
+    return ""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A head that runs."""
+
+    url: str
+    token: str
+    temporary: Path
+
+
+@contextmanager
+def real_ray() -> Iterator[Cluster]:
+    """One node with two processors and token authentication, on free ports."""
+    temporary = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # its socket paths must be short
+    gcs, dashboard = _free(), _free()
+    environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "RAY_USAGE_STATS_ENABLED": "0"}
+    command = [HOME / "bin" / "ray", "start", "--head", "--num-cpus=2", "--node-ip-address=127.0.0.1"]
+    ports = [f"--port={gcs}", f"--dashboard-port={dashboard}", "--dashboard-host=127.0.0.1", f"--temp-dir={temporary}"]
+    head = subprocess.Popen(
+        [*command, *ports, "--disable-usage-stats", "--block"],
+        env=environment,
+        stdout=(temporary / "head.txt").open("wb"),
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    cluster = Cluster(f"http://127.0.0.1:{dashboard}", TOKEN, temporary)
+    try:
+        _wait_until_it_answers(cluster)
+        yield cluster
+    finally:
+        _end(head, temporary)
+
+
+def _wait_until_it_answers(cluster: Cluster) -> None:
+    """The dashboard answers long before the agent that starts jobs does."""
+    first, deadline = {"entrypoint": "true", "submission_id": "first"}, time.monotonic() + 180
+    with httpx.Client(base_url=cluster.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60) as http:
+        while time.monotonic() < deadline:
+            try:
+                if http.post("/api/jobs/", json=first).status_code == 200:
+                    return
+            except httpx.HTTPError:
+                pass  # not up yet
+            time.sleep(0.5)
+    raise TimeoutError((cluster.temporary / "head.txt").read_text()[-2000:])
+
+
+def _end(head: subprocess.Popen[bytes], temporary: Path) -> None:
+    """Only what belongs to this head: its own children, and what carries its folder in the command line."""
+    head.terminate()
+    try:
+        head.wait(20)
+    except subprocess.TimeoutExpired:
+        head.kill()
+        head.wait()
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(temporary).encode() in (path / "cmdline").read_bytes():
+                os.kill(int(path.name), 9)
+        except OSError:
+            continue  # it ended meanwhile
+    shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _free() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
