@@ -9,12 +9,12 @@ from storage.database import Database
 from storage.tables import DatasetVersion, Job, Model, Project
 from studio.access.actor import Actor
 from studio.curate.snapshot import Row
-from studio.jobs.context import JobContext
+from studio.jobs.context import JobCancelled, JobContext
 from studio.jobs.folders import RunFolder
 from studio.jobs.queue import Jobs
 from studio.settings import Settings
 from studio.train.models import Models
-from studio.train.rehearse import Rehearsals, jobs
+from studio.train.rehearse import Rehearsals, jobs, label_jobs
 from tests.fakes.frozen_rows import freeze_rows, make_row
 
 pytestmark = pytest.mark.slow
@@ -71,3 +71,23 @@ def test_one_batch_is_shown_token_by_token_and_timed(
     )
     found = rehearsals.find(version.id, base.id, "sft", planned.named)
     assert found is not None and found.id == started.id
+
+
+def test_the_worth_of_labels_is_told_from_nested_runs_that_a_cancel_does_not_lose(
+    rehearsals: Rehearsals, version: DatasetVersion, base: Model, operator: Actor
+) -> None:
+    asked = rehearsals.label_value(operator, version.id, base.id, overrides={"max_steps": 6, "max_length": 64})
+    context = context_of(rehearsals, rehearsals.jobs.get(str(asked.job_id)))
+    reports: list[tuple[float, str]] = []
+    context.on_report = lambda done, text: reports.append((done, text))
+    context.stop_asked = lambda: any("part 2 of 3: step 2" in text.lower() for _done, text in reports)
+    with pytest.raises(JobCancelled):
+        label_jobs.label_value(context)
+    assert not rehearsals.get(asked.id).finished_at
+    context.stop_asked = lambda: False
+    before = len(reports)
+    result = label_jobs.label_value(context)
+    assert not [text for _done, text in reports[before:] if "part 1 of 3" in text.lower()], "the first part was kept"
+    told = rehearsals.label_values(version.id)[0].result
+    assert told["sentence"] == result["sentence"] and [point["rows"] for point in told["points"]] == [18, 36, 73]
+    assert told["held_out"] == 8 and told["gain"]["low"] <= told["gain"]["mean"] <= told["gain"]["high"]
