@@ -18,7 +18,7 @@ QLORA = "bitsandbytes"
 
 def causal(setup: Setup) -> Any:
     """The base as a model that writes answers."""
-    return AutoModelForCausalLM.from_pretrained(setup.base, **_settings(setup))
+    return _trainable(AutoModelForCausalLM.from_pretrained(setup.base, **_settings(setup)))
 
 
 def judge(setup: Setup, pad_token_id: int) -> Any:
@@ -26,7 +26,7 @@ def judge(setup: Setup, pad_token_id: int) -> Any:
     set_seed(setup.training.seed)
     settings = _settings(setup) | {"num_labels": 1, "pad_token_id": pad_token_id}
     with suppress_seqcls_warning():
-        return AutoModelForSequenceClassification.from_pretrained(setup.base, **settings)
+        return _trainable(AutoModelForSequenceClassification.from_pretrained(setup.base, **settings))
 
 
 def adapter(setup: Setup) -> Any:
@@ -45,6 +45,17 @@ def _settings(setup: Setup) -> dict[str, Any]:
     if setup.model.attn_implementation:
         settings["attn_implementation"] = setup.model.attn_implementation
     return settings | _quantised(setup)
+
+
+def _trainable(model: Any) -> Any:
+    """The model, kept from repacking 4-bit weights in an evaluation on a CPU.
+
+    bitsandbytes packs them for inference then and leaves them so; training goes on without gradients through them.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+    return model
 
 
 def _quantised(setup: Setup) -> dict[str, Any]:
