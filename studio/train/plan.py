@@ -7,7 +7,7 @@ from math import ceil
 from typing import Any
 
 from studio.train import writing
-from studio.train.estimate import Estimate
+from studio.train.estimate import Estimate, Speed
 from studio.train.lengths import Lengths
 from studio.train.machine import Machine
 from studio.train.methods import Method, method
@@ -45,14 +45,16 @@ class Situation:
     held_out: int
     lengths: Lengths
     machine: Machine
-    speed: float | None = None
-    """Tokens per second measured on an earlier run, if there was one."""
+    speed: Speed | float | None = None
+    """Tokens per second measured in a rehearsal or (a plain number) on an earlier run, if there was one."""
     answers: Lengths | None = None
     """Lengths of the answers alone."""
     judged: tuple[int, int] | None = None
     """Wanted and unwanted answers, where answers were judged."""
     tuned_before: bool = False
     """It starts from a model that already learned the task."""
+    price_per_hour: float | None = None
+    """USD of an hour on this machine, where somebody set it."""
 
 
 @dataclass(frozen=True)

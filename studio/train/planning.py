@@ -14,6 +14,8 @@ from studio.errors import InvalidInput, NotFound
 from studio.settings import Settings
 from studio.train import data
 from studio.train.advice import make_plan, parse_overrides
+from studio.train.estimate import Speed
+from studio.train.estimate.measured import measured_speed
 from studio.train.lengths import measure, measure_answers
 from studio.train.machine import Machine, this_machine
 from studio.train.methods.offers import Offer, holdings, offers_of
@@ -89,7 +91,8 @@ class Planner:
             held_out=len(lines.held_out),
             lengths=measure(lines.train, tokenizer),
             machine=machine,
-            speed=self._measured_speed(parts.base, method, machine),
+            speed=self._measured_speed(parts.base, method, chosen.get("training", "lora"), machine),
+            price_per_hour=self.settings.price_per_hour or None,
             answers=measure_answers(lines.train, tokenizer),
             judged=data.sides(lines.train),
             tuned_before=parts.base.kind == "tuned",
@@ -114,16 +117,10 @@ class Planner:
         here = this_machine()
         return here if self.settings.worker_gpus else replace(here, gpu="", gpu_memory=0)
 
-    def _measured_speed(self, base: Model, method: str, machine: Machine) -> float | None:
+    def _measured_speed(self, base: Model, method: str, training: str, machine: Machine) -> Speed | None:
         device = "cuda" if machine.gpu else "cpu"
         with self.database.read() as session:
-            earlier = TrainingRunRepository(session).finished_on(base.id)
-        speeds = [
-            run.summary.get("tokens_per_second")
-            for run in earlier
-            if run.summary.get("device") == device and run.method == method
-        ]
-        return next((float(speed) for speed in speeds if speed), None)
+            return measured_speed(session, base.id, method, training, device)
 
 
 def refuse_without_data(offers: list[Offer], method: str) -> None:

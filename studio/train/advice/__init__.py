@@ -96,7 +96,8 @@ def _check(values: tuple[Choice, ...], way: Method) -> None:
 
 def _estimate(situation: Situation, way: Method, values: tuple[Choice, ...], steps: int) -> Estimate:
     named = {choice.name: choice.value for choice in values}
-    return estimate(situation.shape, load_for(situation, way, named, steps), situation.machine, situation.speed)
+    load, price = load_for(situation, way, named, steps), situation.price_per_hour
+    return estimate(situation.shape, load, situation.machine, situation.speed, price)
 
 
 FOREIGN: dict[str, tuple[str, ...]] = {
