@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 
 from storage.migrate import migrate
+from studio.access.actor import Actor, Role
 from studio.bootstrap import Studio, build_studio
 from studio.settings import Settings
+
+TEAMMATES = ("mia", "noah")
 
 
 @pytest.fixture
@@ -21,7 +24,10 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
     settings = Settings(home=tmp_path / "home")
     migrate(settings.database)
     with _worker(settings):
-        yield build_studio(settings)
+        built = build_studio(settings)
+        for name in TEAMMATES:
+            built.people.create(Actor.operator(), name, "a long password", Role.LABELER)
+        yield built
 
 
 @contextmanager
