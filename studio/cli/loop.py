@@ -55,17 +55,6 @@ def freeze(dataset: str, note: str = "", project: ProjectName = "") -> None:
     say(outcome(done.result))
 
 
-def train(dataset: str, base: str, preset: str = "balanced", project: ProjectName = "") -> None:
-    """Train an adapter on the dataset's newest version, merge it and register the model."""
-    studio = build_studio()
-    found = project_named(studio, project)
-    version = newest_version(studio, dataset_named(studio, found, dataset))
-    run = studio.training.start(ME, version.id, model_named(studio, found, base).id, preset=preset)
-    assert run.job_id is not None
-    done = watch(studio, studio.jobs.get(run.job_id))
-    say(outcome(done.result))
-
-
 def base(project: ProjectName = "") -> None:
     """Build the sample's tiny base model on this machine (no download)."""
     studio = build_studio()
@@ -132,6 +121,6 @@ def improve(dataset: str, project: ProjectName = "") -> None:
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    for command in (sample, curate, freeze, base, train, evaluate, deploy, shift, undo, improve):
+    for command in (sample, curate, freeze, base, evaluate, deploy, shift, undo, improve):
         app.command()(command)
     app.command("import")(import_)

@@ -51,6 +51,8 @@ class Situation:
     """Lengths of the answers alone."""
     judged: tuple[int, int] | None = None
     """Wanted and unwanted answers, where answers were judged."""
+    teacher_id: str = ""
+    """A provider's model of the project, the newest: what distillation learns from unless told otherwise."""
     tuned_before: bool = False
     """It starts from a model that already learned the task."""
     price_per_hour: float | None = None

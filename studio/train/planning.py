@@ -70,14 +70,18 @@ class Planner:
     def offers(self, version_id: str) -> list[Offer]:
         """Every method with what the version holds for it."""
         version, dataset = self.source(version_id)
+        return offers_of(holdings(self.artifacts, version), bool(self.teachers(dataset.project_id)))
+
+    def teachers(self, project_id: str) -> list[Model]:
+        """Models that a provider answers for, newest first."""
         with self.database.read() as session:
-            has_teacher = bool(ModelRepository(session).of_project(dataset.project_id, ("provider",)))
-        return offers_of(holdings(self.artifacts, version), has_teacher)
+            return ModelRepository(session).of_project(project_id, ("provider",))
 
     def plan(self, parts: Parts, preset: str, method: str, overrides: dict[str, Any] | None) -> Plan:
         """Advise on a run. Raises InvalidInput when the version lacks the data or a value cannot be used."""
         chosen = parse_overrides(overrides)
         refuse_without_data(self.offers(parts.version.id), method)
+        self._refuse_strangers(parts, chosen)
         return make_plan(self.situation(parts, method, chosen), preset, method, overrides)
 
     def situation(self, parts: Parts, method: str, chosen: dict[str, Any]) -> Situation:
@@ -95,6 +99,7 @@ class Planner:
             price_per_hour=self.settings.price_per_hour or None,
             answers=measure_answers(lines.train, tokenizer),
             judged=data.sides(lines.train),
+            teacher_id=next((model.id for model in self.teachers(parts.dataset.project_id)), ""),
             tuned_before=parts.base.kind == "tuned",
         )
 
@@ -116,6 +121,15 @@ class Planner:
         """Where runs happen: a GPU counts only when the worker may hand one out."""
         here = this_machine()
         return here if self.settings.worker_gpus else replace(here, gpu="", gpu_memory=0)
+
+    def _refuse_strangers(self, parts: Parts, chosen: dict[str, Any]) -> None:
+        """Raise for a teacher or a version to be kept in mind that is not this project's."""
+        project_id = parts.dataset.project_id
+        teacher, kept = chosen.get("teacher_model_id"), chosen.get("keep_version_id")
+        if teacher and teacher not in {model.id for model in self.teachers(project_id)}:
+            raise InvalidInput("The teacher must be a provider's model of this project. Add it under Settings.")
+        if kept and self.source(kept)[1].project_id != project_id:
+            raise InvalidInput("What must not be forgotten must be a dataset version of this project. Choose another.")
 
     def _measured_speed(self, base: Model, method: str, training: str, machine: Machine) -> Speed | None:
         device = "cuda" if machine.gpu else "cpu"

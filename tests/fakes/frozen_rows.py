@@ -39,9 +39,14 @@ def make_row(text: str, output: str = "yes", split: str = "train", **more: objec
 
 
 def freeze_rows(
-    database: Database, artifacts: Artifacts, project_id: str, train: list[Row], golden: list[Row]
+    database: Database,
+    artifacts: Artifacts,
+    project_id: str,
+    train: list[Row],
+    golden: list[Row],
+    name: str = "tickets",
 ) -> DatasetVersion:
-    """Freeze these rows as version 1 of a new dataset `tickets`."""
+    """Freeze these rows as version 1 of a new dataset."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         write_rows(folder / "train.parquet", train)
@@ -49,7 +54,7 @@ def freeze_rows(
         digest = artifacts.save_folder(folder)
     counts = {"train_rows": len(train), "golden_rows": len(golden)}
     with database.write() as session:
-        dataset = Dataset(project_id=project_id, name="tickets")
+        dataset = Dataset(project_id=project_id, name=name)
         session.add(dataset)
         session.flush()
         version = DatasetVersion(dataset_id=dataset.id, number=1, digest=digest, **counts)

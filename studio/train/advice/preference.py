@@ -32,6 +32,9 @@ def choices(situation: Situation, method: Method) -> Iterator[Choice]:
         yield from _sides(situation)
     if method.name == "grpo":
         yield from _practice(situation)
+    if method.name == "distil":
+        newest = "The newest model of a provider in this project; choose the one whose answers you want."
+        yield Choice("teacher_model_id", "Teacher", situation.teacher_id, newest, "studio")
 
 
 def _sides(situation: Situation) -> Iterator[Choice]:

@@ -33,11 +33,9 @@ def models(database: Database) -> Models:
 
 
 @pytest.fixture
-def freeze(
-    database: Database, artifacts: Artifacts, project: Project
-) -> Callable[[list[Row], list[Row]], DatasetVersion]:
-    """Freeze these train and golden rows as a version of the dataset `tickets`."""
-    return lambda train, golden: freeze_rows(database, artifacts, project.id, train, golden)
+def freeze(database: Database, artifacts: Artifacts, project: Project) -> Callable[..., DatasetVersion]:
+    """Freeze these train and golden rows as a version of the dataset `tickets`, or of one with another name."""
+    return lambda train, golden, name="tickets": freeze_rows(database, artifacts, project.id, train, golden, name)
 
 
 @pytest.fixture
