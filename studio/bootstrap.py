@@ -28,6 +28,7 @@ from studio.settings import Settings
 from studio.train.models import Models
 from studio.train.places import Places
 from studio.train.rehearse import Rehearsals
+from studio.train.remedies import Remedies
 from studio.train.runs import Training
 
 
@@ -55,6 +56,7 @@ class Studio:
     training: Training
     places: Places
     rehearsals: Rehearsals
+    remedies: Remedies
     evaluations: Evaluations
     deployments: Deployments
     improve: Improve
@@ -91,6 +93,7 @@ def build_studio(settings: Settings | None = None) -> Studio:
         training=training,
         places=Places(database, secrets),
         rehearsals=Rehearsals(database, artifacts, jobs, settings),
+        remedies=Remedies(database, jobs, training),
         evaluations=Evaluations(database, artifacts, jobs),
         deployments=deployments,
         improve=Improve(database, jobs, datasets),

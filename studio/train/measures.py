@@ -7,7 +7,7 @@ from typing import Any
 
 from studio.scoring import DEFAULT, FIELD, Scorer, scorer, scores
 from studio.scoring.proportions import wilson
-from studio.scoring.statistics import estimate
+from studio.scoring.statistics import compare, estimate
 
 Measured = dict[str, dict[str, float]]
 EXACT = "exact"
@@ -28,6 +28,19 @@ def measure(scorers: Sequence[Scorer], answers: Sequence[str], expected: Sequenc
             if not name.startswith(FIELD):
                 values.setdefault(name, []).append(value)
     return {name: interval(each) for name, each in values.items()}
+
+
+def values_of(scorers: Sequence[Scorer], answers: Sequence[str], expected: Sequence[str], metric: str) -> list[float]:
+    """One metric row by row; 0 where it does not apply, so that two models' lists pair up."""
+    pairs = zip(answers, expected, strict=True)
+    return [scores(scorers, answer, wanted).get(metric, 0.0) for answer, wanted in pairs]
+
+
+def paired(after: Sequence[float], before: Sequence[float]) -> dict[str, Any]:
+    """How much better, row by row, with the interval, and whether the rows show it at all."""
+    found = compare(after, before)
+    facts = {"difference": found.difference, "low": found.low, "high": found.high, "p_value": found.p_value}
+    return facts | {"wins": found.wins, "losses": found.losses, "n": found.n, "shown": found.shown}
 
 
 def interval(values: Sequence[float]) -> dict[str, float]:

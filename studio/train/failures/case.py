@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,7 +39,7 @@ class Case:
     """A failed attempt: what was raised, what the run told, the end of its log, and what was planned."""
 
     text: str
-    """Every error in the chain as "Type: message", then the log's end."""
+    """Every error in the chain as "Type: message", the files it passed through, then the log's end."""
     types: frozenset[str]
     events: list[dict[str, Any]]
     """All events, undone ones too."""
@@ -51,6 +52,7 @@ class Case:
         """Lay out what the job knows. A run of another process leaves its error as text."""
         errors = list(chain(error)) if isinstance(error, BaseException) else []
         told = [f"{type(each).__name__}: {each}" for each in errors] or ([str(error)] if error else [])
+        told += [frame.filename for each in errors for frame in traceback.extract_tb(each.__traceback__)]
         types = frozenset(kind.__name__ for each in errors for kind in type(each).__mro__)
         return cls("\n".join([*told, log_tail]), types, events, plan)
 
@@ -75,6 +77,11 @@ class Case:
         values: Iterable[dict[str, Any]] = self.plan.get("values") or ()
         found = next((each["value"] for each in values if each["name"] == name), None)
         return otherwise if found is None else found
+
+    @property
+    def first_line(self) -> str:
+        """The line that says what happened."""
+        return next((line.strip()[:500] for line in self.text.splitlines() if line.strip()), "")
 
     @property
     def last_step(self) -> int:

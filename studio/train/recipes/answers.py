@@ -8,7 +8,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from studio.train.events import EventLog
-from studio.train.measures import EXACT, first_metric, measure, scorers_of
+from studio.train.measures import EXACT, first_metric, measure, scorers_of, values_of
 from studio.train.recipes.generate import greedy
 from studio.train.recipes.halt import Stopped
 from studio.train.recipes.setup import Rows
@@ -62,9 +62,11 @@ class Answers(TrainerCallback):  # type: ignore[misc]
     def _tell_golden(self, step: int, answers: list[str]) -> None:
         if not answers:
             return
-        measured = measure(self.scorers, answers, [expected(row) for row in self.golden])
-        means = {name: each["mean"] for name, each in measured.items()}
-        self.events.emit("golden", step=step, n=len(answers), scores=measured, **means)
+        wanted = [expected(row) for row in self.golden]
+        measured = measure(self.scorers, answers, wanted)
+        each = values_of(self.scorers, answers, wanted, first_metric(measured))
+        means = {name: found["mean"] for name, found in measured.items()}
+        self.events.emit("golden", step=step, n=len(answers), scores=measured, each=each, **means)
 
     def _tell_samples(self, step: int, answers: list[str]) -> None:
         for row, answer in list(zip(self.held_out, answers, strict=True))[: self.shown]:

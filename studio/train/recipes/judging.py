@@ -27,13 +27,15 @@ class Judge(TrainerCallback):  # type: ignore[misc]
         target = METHODS[method].target if method in METHODS else "eval_loss"
         self.events, self.wanted = events, SHARE.get(target, f"eval_{target}")
 
-    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **_: Any) -> None:
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **more: Any) -> None:
         """Complete the numbers, also in the trainer's own history, and emit the `eval` event."""
         loss = _finite(metrics.get("eval_loss"), 0.0)
         task = metrics.setdefault(TASK, _finite(metrics.get(self.wanted), -loss))
         metrics[CHOICE] = task - TIE * loss / (1 + abs(loss))
         state.log_history[-1] |= {TASK: task, CHOICE: metrics[CHOICE]}
         numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
+        loader = more.get("eval_dataloader")
+        numbers["rows"] = len(loader.dataset) if loader is not None else 0
         self.events.emit("eval", step=state.global_step, max_steps=state.max_steps, **numbers)
 
 

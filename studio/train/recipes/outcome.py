@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from studio.train.events import in_force, series, tokens_until
+from studio.train.measures import first_metric, paired
 from studio.train.methods import METHODS
 from studio.train.recipes.callbacks import Reporter, peak_memory_mb
 
@@ -46,11 +47,15 @@ def target(seen: Events, method: str, best: int) -> dict[str, Any]:
 
 
 def golden(events: Events, best: int) -> dict[str, Any]:
-    """Scores on golden rows before the first step and at the step that was kept."""
+    """Scores on golden rows before the first step and at the step that was kept, and the difference row by row."""
     told = [event for event in events if event["kind"] == "golden"]
-    before: dict[str, Any] = next((event["scores"] for event in told if event["step"] == 0), {})
-    after: dict[str, Any] = next((event["scores"] for event in reversed(told) if event["step"] == best), {})
-    return {"before": before, "after": after} if before or after else {}
+    before = next((event for event in told if event["step"] == 0), None)
+    after = next((event for event in reversed(told) if event["step"] == best), None)
+    if before is None or after is None:
+        return {}
+    metric = first_metric(after["scores"])
+    difference = paired(after["each"], before["each"]) | {"metric": metric}
+    return {"before": before["scores"], "after": after["scores"], "difference": difference}
 
 
 def picked(seen: Events) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import DatasetMixtureConfig, ModelConfig, ScriptArguments, TrlParser
 
+from studio.errors import InvalidInput
 from studio.train import recipe as recipes
 from studio.train.recipes.checkpoints import newest_complete
 
@@ -56,7 +57,10 @@ def load(folder: Path, config: type, changes: dict[str, Any] | None = None) -> S
     parser = TrlParser((ScriptArguments, config, ModelConfig, DatasetMixtureConfig))
     more = [part for name, value in (changes or {}).items() for part in (f"--{name}", str(value))]
     given = ["--config", str(folder / recipes.RECIPE), *more]
-    _script, training, model, _mixture = parser.parse_args_and_config(given)
+    try:
+        _script, training, model, _mixture = parser.parse_args_and_config(given)
+    except SystemExit as error:  # the way a command-line parser refuses a value
+        raise InvalidInput(f"The recipe cannot be read: {error.__context__}.") from error
     training.output_dir = str(folder / training.output_dir)
     return Setup(training, model, folder, recipes.read_studio(folder))
 

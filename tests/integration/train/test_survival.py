@@ -76,7 +76,8 @@ def test_golden_rows_are_scored_before_the_first_step_and_at_every_evaluation(go
     assert [event["step"] for event in told] == [0, 4, 8, 12]
     assert all(event["n"] == 8 and 0 <= event["exact_match"] <= 1 for event in told)
     kept = next(event for event in told if event["step"] == summary["best_step"])
-    assert summary["golden"] == {"before": told[0]["scores"], "after": kept["scores"]}
+    assert (summary["golden"]["before"], summary["golden"]["after"]) == (told[0]["scores"], kept["scores"])
+    assert summary["golden"]["difference"]["n"] == 8
     measured = summary["golden"]["after"]["exact_match"]
     assert measured["low"] <= measured["mean"] <= measured["high"] and measured["n"] == 8
 
