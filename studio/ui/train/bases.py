@@ -68,6 +68,13 @@ def bases(project_id: str) -> dict[str, str]:
     return here | tuned | menu
 
 
+def registered(project_id: str, base: str) -> str:
+    """The base by its id once it is in the project, else as it was."""
+    hub_id = base.partition(":")[2]
+    found = next((each for each in current_studio().models.all(project_id, ("base",)) if each.hub_id == hub_id), None)
+    return f"model:{found.id}" if found else base
+
+
 def about_base(base: str, version_id: str) -> str:
     """What to know about a base for this data: its size for the task, and for one from the Hub its licence."""
     kind, _, key = base.partition(":")

@@ -1,4 +1,4 @@
-"""What a finished run means, and why a failed one failed, in plain words with the next click."""
+"""What a finished run means, in plain words with the next click."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import streamlit as st
 from storage.tables import TrainingRun
 from studio.ui.components import next_step
 from studio.ui.formats import plain
-from studio.ui.navigation import PAGES
 from studio.ui.train.answers import LEGEND, answer_blocks
+from studio.ui.train.failing import PAGE_NAMES, apply_button
 from studio.ui.train.marked import show_marked
 
-PAGE_NAMES = frozenset(page.name for page in PAGES)
 FAILS_SHOWN = 5
 
 
@@ -31,7 +30,9 @@ def result_card(run: TrainingRun) -> None:
                 st.markdown(f":material/{icon}: {plain(told)}")
         _fails(card.get("fails", []))
         for step in card.get("next", []):
-            _next(step)
+            _next(run, step)
+        if told := sentence_of(card.get("estimates")):
+            st.caption(plain(told))
 
 
 def sentence_of(part: object) -> str:
@@ -49,9 +50,20 @@ def _fails(fails: list[dict[str, Any]]) -> None:
         show_marked("Answers that differ from what was expected", blocks, key="fails", legend=LEGEND)
 
 
-def _next(step: dict[str, Any]) -> None:
-    text, page = str(step.get("text", "")), str(step.get("page", ""))
-    if page in PAGE_NAMES and page != "train":
+def _next(run: TrainingRun, step: dict[str, Any]) -> None:
+    text, page, rule = str(step.get("text", "")), str(step.get("page", "")), str(step.get("rule", ""))
+    if rule:
+        _remedy(run, rule)
+    elif page in PAGE_NAMES and page != "train":
         next_step(plain(text), page)
     elif text:
         st.markdown(f":material/arrow_forward: {plain(text)}")
+
+
+def _remedy(run: TrainingRun, rule: str) -> None:
+    """A finding's cause, and the one click that mends it."""
+    warning = next((each for each in run.card.get("warnings", []) if each.get("rule") == rule), None)
+    if warning:
+        st.markdown(f":orange[:material/warning:] {plain(str(warning.get('cause', '')))}")
+    fix = (warning or run.card.get(rule) or {}).get("fix") or {}
+    apply_button(run, fix, rule)

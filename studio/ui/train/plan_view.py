@@ -13,11 +13,12 @@ from studio.train.plan import Plan
 from studio.ui.charts import bar_chart
 from studio.ui.components import metric_row
 from studio.ui.formats import money, plain, span
-from studio.ui.state import reported_errors
+from studio.ui.state import current_actor, reported_errors
 from studio.ui.train.advanced import advanced, set_values
 from studio.ui.train.choice import Choice
 from studio.ui.train.doctor import doctor
 from studio.ui.train.fields import in_words
+from studio.ui.train.labels import label_worth
 from studio.ui.train.planned import fits, planned, recipe_of
 
 FITS = {"fits": ":green-badge[Fits]", "tight": ":orange-badge[Tight]", "too big": ":red-badge[Won't fit]"}
@@ -35,7 +36,9 @@ def show_plan(choice: Choice) -> dict[str, Any]:
             _estimates(plan)
             if plan.caution:
                 st.info(plain(plan.caution), icon=":material/lightbulb:")
-            doctor(choice, findings, overrides)
+            doctor(choice, plan, findings, overrides)
+            if choice.method == "sft":
+                label_worth(current_actor(), choice)
         with reasons_here:
             _reasons(plan)
             _recipe(plan)

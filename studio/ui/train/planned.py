@@ -21,7 +21,7 @@ KEPT_S = 300
 
 def planned(choice: Choice, overrides: dict[str, Any]) -> tuple[Plan, list[Finding]]:
     """The plan and what the doctor finds without running anything."""
-    return _planned(choice, json.dumps(overrides, sort_keys=True), newest_run(choice.project_id))
+    return _planned(choice, json.dumps(overrides, sort_keys=True), newest_measure(choice.project_id))
 
 
 def fits(plan: Plan) -> list[Badge]:
@@ -35,9 +35,11 @@ def recipe_of(plan: Plan) -> str:
     return exported(plan.recipe(), plan.studio())
 
 
-def newest_run(project_id: str) -> str:
-    """Changes whenever a run ends, for a run's measured speed makes the next estimate better."""
-    ended = [run.finished_at for run in current_studio().training.all(project_id) if run.finished_at]
+def newest_measure(project_id: str) -> str:
+    """Changes whenever a run or a rehearsal ends, for a measured speed makes the next estimate better."""
+    studio = current_studio()
+    ended = [run.finished_at for run in studio.training.all(project_id) if run.finished_at]
+    ended += [job.finished_at for job in studio.jobs.recent(project_id, 1, ("rehearse",)) if job.finished_at]
     return max(ended).isoformat() if ended else ""
 
 

@@ -12,7 +12,7 @@ from studio.jobs.ordering import next_tonight
 from studio.train.advice import PRESETS
 from studio.ui.formats import plain
 from studio.ui.state import current_studio
-from studio.ui.train.bases import about_base, bases, build_button, lacks_tiny_base
+from studio.ui.train.bases import about_base, bases, build_button, lacks_tiny_base, registered
 from studio.ui.train.choice import LOCAL, Choice, Start
 from studio.ui.train.method_cards import choose_method, choose_then
 from studio.ui.train.tweak import forget_parent, parent_id
@@ -26,7 +26,7 @@ def choose(versions: Versions, project: Project, actor: Actor) -> tuple[Choice, 
     _tweaked()
     known = bases(project.id)
     named = {version.id: f"{dataset.name}, version {version.number}" for version, dataset in versions}
-    _drop_what_is_gone(named, known)
+    _follow(named, known, project.id)
     with st.container(border=True, key="train_choice"):
         left, middle, right = st.columns([2, 2, 2])
         version_id = left.selectbox("Learn from", list(named), format_func=named.__getitem__, key="version")
@@ -64,11 +64,14 @@ def _when() -> datetime | None:
     return next_tonight(at) if chosen == TONIGHT else None
 
 
-def _drop_what_is_gone(versions: dict[str, str], known: dict[str, str]) -> None:
-    """A field filled from an older run may name what this project no longer has."""
+def _follow(versions: dict[str, str], known: dict[str, str], project_id: str) -> None:
+    """A field filled earlier may name what is gone; a base from the Hub may be registered by now."""
+    state = st.session_state
+    if str(state.get("base", "")).startswith("hub:"):
+        state["base"] = registered(project_id, state["base"])
     for key, options in (("version", versions), ("base", known)):
-        if st.session_state.get(key) not in (None, *options):
-            del st.session_state[key]
+        if state.get(key) not in (None, *options):
+            del state[key]
 
 
 def _tweaked() -> None:

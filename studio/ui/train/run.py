@@ -11,6 +11,7 @@ from studio.ui.job_panel import UNFINISHED
 from studio.ui.navigation import page_path
 from studio.ui.state import current_studio
 from studio.ui.train.card import result_card
+from studio.ui.train.failing import failure_card
 from studio.ui.train.lineage import lineage
 from studio.ui.train.live import live
 from studio.ui.train.outcome import outcome
@@ -24,6 +25,8 @@ def run_view(run_id: str) -> None:
     st.subheader(plain(run.name), anchor=False)
     lineage(run)
     job_panel(job.id, key=f"run_{run.id}")
+    if job.status == "failed":
+        failure_card(run, current_studio().remedies.failure(run.id))
     outcome(run)
     result_card(run)
     live(run, job.status in UNFINISHED)

@@ -24,7 +24,8 @@ def token_blocks(rows: list[dict[str, Any]]) -> list[Block]:
 def _block(number: int, row: Mapping[str, Any]) -> Block:
     tokens = row.get("tokens") or []
     pieces = [_piece(token) for token in tokens]
-    return {"title": f"Row {number}", "note": _note(row), "lines": [{"name": "", "pieces": pieces}]}
+    part = f", the {row['part']} answer" if row.get("part") else ""
+    return {"title": f"Row {number}{part}", "note": _note(row), "lines": [{"name": "", "pieces": pieces}]}
 
 
 def _piece(token: Mapping[str, Any]) -> Piece:

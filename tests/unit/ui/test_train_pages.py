@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from storage.tables import DatasetVersion, Model, Project, TrainingRun
+from storage.tables import DatasetVersion, Model, Project, Rehearsal, TrainingRun
 from storage.types import now
 from studio.access.actor import Actor, Role
 from studio.bootstrap import Studio
@@ -340,3 +340,57 @@ def browser_of_queue(app: AppTest) -> AppTest:
     app.query_params.clear()
     app.session_state["view"] = "Runs"
     return app.run()
+
+
+# --- the doctor ---------------------------------------------------------
+
+
+def test_one_batch_is_looked_at_by_a_job_and_its_findings_can_be_fixed(
+    studio: Studio, version: DatasetVersion, base: Model, browser_of: Opened
+) -> None:
+    app = browser_of(Role.EDITOR).open("train")
+    press(app, "Look at one batch")
+    [job] = studio.jobs.active(base.project_id, ("rehearse",))
+    assert f"rehearsal_{job.id}_cancel" in {button.key for button in app.button}
+    tokens = [{"text": HOSTILE, "learned": False}, {"text": "yes", "learned": True}]
+    shorter = {"severity": "warning", "text": "3 rows are cut.", "fix": "Cut later.", "overrides": {"max_length": 256}}
+    result = {
+        "rows": [{"tokens": tokens, "length": 2, "learned": 1, "cut": False, "part": ""}],
+        "counts": {"rows": 108, "truncated": 3, "fully_masked": 0, "dropped": 0},
+        "findings": [shorter],
+        "step_s": 0.25,
+        "tokens_per_second": 4321.0,
+        "device": "cpu",
+    }
+    finish(studio, str(job.spec["rehearsal_id"]), result)
+    app.run()
+    said = texts(app).replace("\\", "")
+    assert "108 rows looked at · 3 cut · 0.25 s a micro-step · 4,321 tokens/s measured · on cpu" in said
+    assert "one thing to look at" in said and HOSTILE not in texts(app)
+    app.button(key="finding_0_fix").click().run()
+    assert app.number_input(key="set_max_length").value == 256 and not app.exception
+
+
+def test_what_more_labels_would_bring_is_told_with_its_interval_or_not_at_all(
+    studio: Studio, version: DatasetVersion, base: Model, browser_of: Opened
+) -> None:
+    app = browser_of(Role.EDITOR).open("train")
+    app.button(key="ask_worth").click().run()
+    [job] = studio.jobs.active(base.project_id, ("label_value",))
+    told = {
+        "sentence": "The next 100 labels would turn about 2.1 rows in a hundred right (0.4 to 3.9).",
+        "hidden": False,
+    }
+    points = [{"rows": 27, "error": 0.5}, {"rows": 108, "error": 0.25}]
+    finish(studio, str(job.spec["rehearsal_id"]), told | {"metric": "exact", "points": points, "curve": [[27, 0.5]]})
+    app.run()
+    assert "about 2.1 rows in a hundred right (0.4 to 3.9)" in texts(app).replace("\\", "")
+    assert "Get more labels on Label" in [link.proto.label for link in app.get("page_link")]
+
+
+def finish(studio: Studio, rehearsal_id: str, result: dict[str, Any]) -> None:
+    """As the job does."""
+    with studio.database.write() as session:
+        stored = session.get_one(Rehearsal, rehearsal_id)
+        stored.result, stored.finished_at = result, now()
+    studio.jobs.cancel(OPERATOR, str(stored.job_id))
