@@ -25,11 +25,13 @@ from studio.label.catalog import labeling_backend
 from studio.label.review.service import Reviews
 from studio.label.tasks import Labeling
 from studio.settings import Settings
+from studio.train.experiments import Experiments
 from studio.train.models import Models
 from studio.train.places import Places
 from studio.train.rehearse import Rehearsals
 from studio.train.remedies import Remedies
 from studio.train.runs import Training
+from studio.train.takeaway.service import Takeaways
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,11 @@ class Studio:
     reviews: Reviews
     models: Models
     training: Training
+    experiments: Experiments
     places: Places
     rehearsals: Rehearsals
     remedies: Remedies
+    takeaways: Takeaways
     evaluations: Evaluations
     deployments: Deployments
     improve: Improve
@@ -91,9 +95,11 @@ def build_studio(settings: Settings | None = None) -> Studio:
         reviews=Reviews(database),
         models=models,
         training=training,
+        experiments=Experiments(database, training, settings),
         places=Places(database, secrets),
         rehearsals=Rehearsals(database, artifacts, jobs, settings),
         remedies=Remedies(database, jobs, training),
+        takeaways=Takeaways(database, artifacts, jobs, settings, training),
         evaluations=Evaluations(database, artifacts, jobs),
         deployments=deployments,
         improve=Improve(database, jobs, datasets),

@@ -35,3 +35,8 @@ class ModelRepository(Repository[Model]):
         """The base model that a job built, once it has."""
         bases = self.of_project(project_id, ("base",))
         return next((base for base in bases if base.facts.get("job_id") == job_id), None)
+
+    def imported_by(self, project_id: str, job_id: str) -> Model | None:
+        """The tuned model that a job took in from elsewhere, once it has."""
+        tuned = self.of_project(project_id, ("tuned",))
+        return next((model for model in tuned if model.facts.get("imported", {}).get("job_id") == job_id), None)

@@ -23,6 +23,7 @@ HANDLERS: dict[str, str] = {
     "collect": "studio.label.jobs:collect",
     "build_base": "studio.train.jobs:build_base",
     "train": "studio.train.jobs:train",
+    "import_model": "studio.train.takeaway.jobs:import_model",
     "rehearse": "studio.train.rehearse.jobs:rehearse",
     "label_value": "studio.train.rehearse.label_jobs:label_value",
     "evaluate": "studio.evaluate.jobs:evaluate",

@@ -95,7 +95,7 @@ def _written(spec: HostedSpec, name: str, form: Form) -> Upload | None:
             seen.update(line.encode())
             rows, characters = rows + 1, characters + len(line)
     kind = name.partition(".")[0]
-    full = f"whetstone-{spec.run_id}-{kind}-{seen.hexdigest()[:12]}.jsonl"
+    full = f"whetstone-{spec.run_id}-{kind}-{seen.hexdigest()[:8]}.jsonl"
     return Upload(out, full, rows, characters) if rows else None
 
 

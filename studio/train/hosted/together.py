@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from studio.errors import Conflict
-from studio.train.hosted.company import Company, Lost, marker
+from studio.train.hosted.company import Company, Lost
 from studio.train.hosted.files import file_id
 from studio.train.hosted.port import HostedResult, HostedSpec, HostedStatus, Price, State
 from studio.train.hosted.prices import by_the_token, epochs_of
@@ -23,7 +23,7 @@ STATES: dict[str, State] = {
     "user_error": "failed",
     "completed": "succeeded",
 }
-SUFFIX = 40
+LONGEST_SUFFIX = 40
 
 
 class Together(Company):
@@ -96,14 +96,14 @@ class Together(Company):
         if estimate:
             return body
         rate = {"learning_rate": spec.recipe["learning_rate"]} if "learning_rate" in spec.recipe else {}
-        return body | rate | {"n_checkpoints": 1, "batch_size": "max", "suffix": marker(spec)[:SUFFIX]}
+        return body | rate | {"n_checkpoints": 1, "batch_size": "max", "suffix": _suffix(spec)}
 
     def _file(self, upload: Upload) -> str:
         return file_id(self.api, upload, "/files/upload", {"file_name": upload.name, "file_type": "jsonl"})
 
     def _job_of(self, spec: HostedSpec) -> str | None:
         """Our run's job, if it was started before: its suffix is ours. One that failed or was stopped is dead."""
-        wanted = marker(spec)[:SUFFIX]
+        wanted = _suffix(spec)
         listed: list[dict[str, Any]] = self.api.get("/fine-tunes").get("data") or []
         ours = (each for each in listed if each.get("suffix") == wanted)
         return next(
@@ -113,6 +113,11 @@ class Together(Company):
     def _last_word(self, handle: str) -> str:
         events: list[dict[str, Any]] = self.api.get(f"/fine-tunes/{handle}/events").get("data") or []
         return str(events[-1].get("message", "")) if events else ""
+
+
+def _suffix(spec: HostedSpec) -> str:
+    """Short, for Together cuts what is longer than forty characters."""
+    return f"wt-{spec.run_id}"[-LONGEST_SUFFIX:]
 
 
 def _progress(job: dict[str, Any]) -> float | None:

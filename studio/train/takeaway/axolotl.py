@@ -9,13 +9,13 @@ import yaml
 
 from studio.errors import InvalidInput
 from studio.train.takeaway.families import family_of
-from studio.train.takeaway.lines import Line, Shape, in_turn, lost, shaped, uses_tools
+from studio.train.takeaway.lines import Line, Shape, in_turn, lost, rows_of, shaped, uses_tools
 from studio.train.takeaway.port import RECIPE_DEFAULTS, BundleInput, Files, refuse_unless_able
 from studio.train.takeaway.readme import readme
 from studio.train.takeaway.taken import Taken
 
 KTO_TYPES = {"chatml": "chatml.argilla_chat", "llama3": "llama3.argilla_chat"}
-RL = {"dpo": "dpo", "ipo": "ipo", "kto": "kto", "orpo": "orpo", "simpo": "simpo"}
+RL = {"dpo": "dpo", "ipo": "dpo", "kto": "kto", "orpo": "orpo", "simpo": "simpo"}
 
 
 class Axolotl:
@@ -52,7 +52,7 @@ def _config(given: BundleInput, taken: Taken) -> dict[str, Any]:
         "output_dir": "outputs",
         "sequence_len": taken.take("max_length", RECIPE_DEFAULTS["max_length"]),
         **_adapter(taken),
-        **_length(taken),
+        **_length(given, taken),
         **_speed(given, taken),
         "save_strategy": "steps",
         "save_steps": taken.take("save_steps", 500),
@@ -72,8 +72,8 @@ def _config(given: BundleInput, taken: Taken) -> dict[str, Any]:
 def _method(given: BundleInput, taken: Taken) -> dict[str, Any]:
     if given.method not in RL:
         return {"train_on_inputs": False}
-    beta, found = float(taken.take("beta", 0.1)), {"rl": RL[given.method]}
-    losses = taken.losses
+    beta, losses = float(taken.take("beta", 0.1)), taken.losses
+    found: dict[str, Any] = {"rl": RL[given.method]}
     if given.method == "orpo":
         return found | {"orpo_alpha": beta, "remove_unused_columns": False}
     if given.method == "simpo":
@@ -81,11 +81,11 @@ def _method(given: BundleInput, taken: Taken) -> dict[str, Any]:
         return found | {"rl_beta": beta, "cpo_alpha": alpha, "simpo_gamma": gamma}
     if given.method == "kto":
         wanted, unwanted = taken.take("desirable_weight", 1.0), taken.take("undesirable_weight", 1.0)
-        weights = {"kto_desirable_weight": wanted, "kto_undesirable_weight": unwanted}
-        return found | {"rl_beta": beta, **weights, "remove_unused_columns": False}
-    weights = taken.take("loss_weights")
-    mixed = {"dpo_loss_type": losses, "dpo_loss_weights": weights or [1.0] * len(losses)} if len(losses) > 1 else {}
-    return found | {"dpo_beta": beta} | mixed
+        found |= {"kto_desirable_weight": wanted, "kto_undesirable_weight": unwanted}
+        return found | {"rl_beta": beta, "remove_unused_columns": False}
+    weights = taken.take("loss_weights") or [1.0] * len(losses)
+    mixed = {"dpo_loss_type": losses, "dpo_loss_weights": weights} if losses and losses != ["sigmoid"] else {}
+    return found | {"rl_beta": beta} | mixed
 
 
 def _dataset(given: BundleInput, name: str) -> dict[str, Any]:
@@ -166,8 +166,7 @@ def _adapter(taken: Taken) -> dict[str, Any]:
     return found | {theirs: True for theirs, ours in variants.items() if taken.take(ours)}
 
 
-def _length(taken: Taken) -> dict[str, Any]:
-    share, steps = taken.warmup()
+def _length(given: BundleInput, taken: Taken) -> dict[str, Any]:
     most = taken.take("max_steps")
     found = {
         "num_epochs": taken.take("num_train_epochs", RECIPE_DEFAULTS["num_train_epochs"]),
@@ -176,7 +175,7 @@ def _length(taken: Taken) -> dict[str, Any]:
         "gradient_accumulation_steps": taken.take("gradient_accumulation_steps", 1),
         "learning_rate": float(taken.take("learning_rate", 2e-5)),
         "lr_scheduler": taken.take("lr_scheduler_type", "linear"),
-        **({"warmup_steps": steps} if steps is not None else {"warmup_ratio": share}),
+        "warmup_steps": taken.warmup_steps(rows_of(given)),
         "optimizer": taken.take("optim", "adamw_torch_fused"),
         "weight_decay": float(taken.take("weight_decay", 0.0)),
         "max_grad_norm": float(taken.take("max_grad_norm", 1.0)),
@@ -195,8 +194,8 @@ def _speed(given: BundleInput, taken: Taken) -> dict[str, Any]:
         **({"group_by_length": True} if by_length else {}),
     }
     if taken.take("packing") and given.method not in RL:
-        found |= {"sample_packing": True, "eval_sample_packing": False, "flash_attention": True}
-    if attention := taken.take("attn_implementation"):
+        found |= {"sample_packing": True, "eval_sample_packing": False, "attn_implementation": "flash_attention_2"}
+    elif attention := taken.take("attn_implementation"):
         taken.note(f"`attn_implementation: {attention}` is left to Axolotl, which chooses by what is installed.")
     return found
 

@@ -54,6 +54,11 @@ def lost(given: BundleInput, shape: Shape) -> int:
     return sum(shape(line) is None for line in read(given.data / "train.jsonl"))
 
 
+def rows_of(given: BundleInput) -> int:
+    """How many rows there are to train on."""
+    return sum(1 for _line in read(given.data / "train.jsonl"))
+
+
 def uses_tools(line: Line) -> bool:
     """Whether a row has tools, calls or results."""
     said = [*line.get("prompt", ()), *line.get("completion", ()), *line.get("chosen", ()), *line.get("rejected", ())]

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from studio.train.takeaway.families import Family, family_of
-from studio.train.takeaway.lines import Line, in_turn, lost, shaped
+from studio.train.takeaway.lines import Line, in_turn, lost, rows_of, shaped
 from studio.train.takeaway.port import RECIPE_DEFAULTS, BundleInput, Files, refuse_unless_able
 from studio.train.takeaway.readme import readme
 from studio.train.takeaway.taken import Taken
@@ -69,7 +69,7 @@ def _config(given: BundleInput, taken: Taken, family: Family) -> dict[str, Any]:
         **({"mask_history": True} if given.method in ("sft", "distil") else {}),
         **({"packing": True, "neat_packing": True} if taken.take("packing") else {}),
         "output_dir": "outputs",
-        **_length(taken),
+        **_length(given, taken),
         **_device(taken),
         **_watching(given, taken),
         "seed": taken.take("seed", 42),
@@ -126,8 +126,7 @@ def _template(family: Family) -> dict[str, Any]:
     return {"template": family.llama_factory, **({"enable_thinking": False} if family.thinks else {})}
 
 
-def _length(taken: Taken) -> dict[str, Any]:
-    share, steps = taken.warmup()
+def _length(given: BundleInput, taken: Taken) -> dict[str, Any]:
     most = taken.take("max_steps")
     return {
         "num_train_epochs": float(taken.take("num_train_epochs", RECIPE_DEFAULTS["num_train_epochs"])),
@@ -136,7 +135,7 @@ def _length(taken: Taken) -> dict[str, Any]:
         "gradient_accumulation_steps": taken.take("gradient_accumulation_steps", 1),
         "learning_rate": float(taken.take("learning_rate", 2e-5)),
         "lr_scheduler_type": taken.take("lr_scheduler_type", "linear"),
-        **({"warmup_steps": steps} if steps is not None else {"warmup_ratio": share}),
+        "warmup_steps": taken.warmup_steps(rows_of(given)),
         "weight_decay": float(taken.take("weight_decay", 0.0)),
         "max_grad_norm": float(taken.take("max_grad_norm", 1.0)),
         "adam_beta2": float(taken.take("adam_beta2", 0.999)),
@@ -167,7 +166,9 @@ def _watching(given: BundleInput, taken: Taken) -> dict[str, Any]:
         return found
     found |= {"eval_strategy": "steps", "eval_steps": every}
     chosen = {"load_best_model_at_end": True, "metric_for_best_model": metric, "greater_is_better": greater}
-    return found | (chosen if best else {})
+    if best and given.method == "reward":
+        taken.note("LLaMA-Factory keeps no best checkpoint for reward models; take the one with the lowest eval_loss.")
+    return found | (chosen if best and given.method != "reward" else {})
 
 
 def _register(given: BundleInput) -> dict[str, Any]:

@@ -23,12 +23,12 @@ class Base:
     name: str
     hub_id: str = ""
     revision: str = ""
-    family: str = ""
-    """`model_type` of its config."""
     template: str = ""
     """Its chat template, where it is here."""
     files: Mapping[str, Content] = field(default_factory=dict)
     """Its files, for a base that is not on the Hub and small enough to travel along."""
+    note: str = ""
+    """What the README must say about it."""
 
     @property
     def where(self) -> str:

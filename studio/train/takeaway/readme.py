@@ -19,13 +19,14 @@ def readme(
 ) -> bytes:
     """A README in Markdown. `result` is the folder to bring back."""
     about = METHODS[given.method].label
+    minded = [*([given.base.note] if given.base.note else []), *traps]
     parts = [
         f"# {given.name}: train with {label}",
         f"{about}. Base: {given.base.hub_id or given.base.name}{_at(given)}. Data: {given.source or 'data/'}.",
         "The rows to train on are in the data folder; rows of the golden set are not among them and must stay so.",
         "## Run",
         _code([*install, *run]),
-        *(["## Mind", *_listed(traps)] if traps else []),
+        *(["## Mind", *_listed(minded)] if minded else []),
         "## Bring the result back",
         f"Zip the folder `{result}` and give it to the studio: Train, Import a model trained elsewhere. It takes an "
         "adapter (adapter_config.json and adapter_model.safetensors) or a whole model (config.json and safetensors); "

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
+
+from studio.train.takeaway.port import RECIPE_DEFAULTS
 
 NOT_TOLD = frozenset(
     {
@@ -75,7 +78,15 @@ class Taken:
         found = self.take("loss_type", [])
         return [found] if isinstance(found, str) else [str(name) for name in found]
 
-    def warmup(self) -> tuple[float | None, int | None]:
-        """(share of the run, steps): TRL reads a number below one as a share."""
+    def steps(self, rows: int) -> int:
+        """Optimizer steps of the whole run on so many rows."""
+        batch = int(self.take("per_device_train_batch_size", 8)) * int(self.take("gradient_accumulation_steps", 1))
+        epochs = float(self.take("num_train_epochs", RECIPE_DEFAULTS["num_train_epochs"]))
+        most = int(self.take("max_steps", 0) or 0)
+        wanted = max(1, ceil(epochs * ceil(rows / batch)))
+        return min(wanted, most) if most > 0 else wanted
+
+    def warmup_steps(self, rows: int) -> int:
+        """Warm-up in steps, which every version of every tool takes; TRL reads a number below one as a share."""
         value = float(self.take("warmup_steps", 0))
-        return (value, None) if value < 1 else (None, int(value))
+        return round(value * self.steps(rows)) if value < 1 else int(value)

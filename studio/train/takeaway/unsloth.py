@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from studio.train.takeaway.lines import Line, copied, lost, read, shaped, uses_tools
+from studio.train.takeaway.lines import Line, copied, lost, read, rows_of, shaped, uses_tools
 from studio.train.takeaway.port import RECIPE_DEFAULTS, BundleInput, Files, refuse_unless_able
 from studio.train.takeaway.readme import readme
 from studio.train.takeaway.taken import Taken
@@ -104,15 +104,13 @@ def _sections(given: BundleInput, taken: Taken) -> dict[str, Any]:
 def _length(given: BundleInput, taken: Taken) -> dict[str, Any]:
     """Whole epochs, or the same length in steps: the command takes no parts of an epoch, and warms up by steps."""
     epochs = float(taken.take("num_train_epochs", RECIPE_DEFAULTS["num_train_epochs"]))
-    most = int(taken.take("max_steps", 0) or 0)
     rows = sum(_messages(line) is not None for line in read(given.data / "train.jsonl"))
-    batch = taken.take("per_device_train_batch_size", 8) * taken.take("gradient_accumulation_steps", 1)
-    steps = max(1, ceil(epochs * rows / batch))
-    share, warm = taken.warmup()
-    total = most if most > 0 else steps
-    limit = most if most > 0 else (0 if epochs.is_integer() else steps)
-    warmup = warm if warm is not None else round((share or 0.0) * total)
-    return {"num_epochs": max(1, ceil(epochs)), "max_steps": limit, "warmup_steps": warmup}
+    limited = bool(taken.take("max_steps", 0)) or not epochs.is_integer()
+    return {
+        "num_epochs": max(1, ceil(epochs)),
+        "max_steps": taken.steps(rows) if limited else 0,
+        "warmup_steps": taken.warmup_steps(rows),
+    }
 
 
 def _lora(taken: Taken) -> dict[str, Any]:
@@ -208,14 +206,6 @@ def _trained(given: BundleInput, taken: Taken) -> dict[str, Any]:
     kept = {name: value for name, value in given.recipe.items() if name not in skipped and "lora" not in name}
     for name in kept:
         taken.take(name)
-    length = _steps(given, taken)
+    warmup = taken.warmup_steps(rows_of(given))
     loss = {"loss_type": losses[0]} if losses and TRAINERS[given.method] == "DPO" else {}
-    return kept | {"output_dir": "checkpoints", "report_to": "none", **length, **loss}
-
-
-def _steps(given: BundleInput, taken: Taken) -> dict[str, Any]:
-    share, warm = taken.warmup()
-    rows = sum(1 for _line in read(given.data / "train.jsonl"))
-    batch = taken.take("per_device_train_batch_size", 8) * taken.take("gradient_accumulation_steps", 1)
-    total = max(1, ceil(float(taken.take("num_train_epochs", 3)) * rows / batch))
-    return {"warmup_steps": warm if warm is not None else round((share or 0.0) * total)}
+    return kept | {"output_dir": "checkpoints", "report_to": "none", "warmup_steps": warmup, **loss}
