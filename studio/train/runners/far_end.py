@@ -114,7 +114,7 @@ def start(options: argparse.Namespace, folder: Path) -> subprocess.Popen[bytes]:
     """The job, in a process group of its own that ends with us."""
     words = {"{python}": sys.executable, "{folder}": str(folder)}
     argv = [words.get(word, word) for word in json.loads(options.argv)]
-    paths = [options.path, os.environ.get("PYTHONPATH", "")]
+    paths = [os.path.abspath(options.path) if options.path else "", os.environ.get("PYTHONPATH", "")]
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
