@@ -1,6 +1,6 @@
 """What people ask for is what the model learns: KTO from users' thumbs, DPO from teammates' rankings.
 
-A model that answers tickets half briefly and politely, half stiffly is made by SFT. Users thumb the stiff replies down
+A model that learned from tickets answered stiffly more often than briefly and politely is made by SFT. Users thumb the stiff replies down
 and teammates rank the brief ones first, both with one mistake in ten. Measured on golden prompts that nobody trained
 on: the share of replies that are brief and polite, before and after.
 """
@@ -38,14 +38,14 @@ STIFF = (
     "Dear customer {name}, this is to confirm that your message about {category} was received by the department. It "
     "will be processed in the order of arrival. No further information can be given at this time."
 )
-CALLS, RANKED, MISTAKES = 1600, 400, 0.1
+CALLS, STIFF_SHARE, RANKED, MISTAKES = 1600, 0.6, 400, 0.1
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
 def test_thumbs_and_rankings_each_make_replies_what_people_asked_for(studio: Studio, tmp_path: Path) -> None:
     project = studio.projects.create(OURS, "replies")
     written = tickets(CALLS, seed=5)
-    stiff = {ticket.text for ticket in random.Random(3).sample(written, CALLS // 2)}
+    stiff = {ticket.text for ticket in random.Random(3).sample(written, int(CALLS * STIFF_SHARE))}
     _import(studio, project, tmp_path / "calls.jsonl", (_call(each, each.text in stiff, "today") for each in written))
     dataset = studio.datasets.create(OURS, project.id, "replies", golden_percent=10)
     base = _base(studio, project)
