@@ -16,6 +16,7 @@ from storage.artifacts import Artifacts
 from storage.database import Database
 from studio.errors import StudioError
 from studio.jobs.local import LocalWorker
+from studio.jobs.retention import clean
 from studio.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ RECONCILE_S = 2.0
 LISTEN_S, COLLECT_S = 0.5, 15.0
 """Labels are collected soon after a hint from Argilla, and every so often without one: hints may get lost."""
 PATIENCE_S = 5.0
+CLEAN_S = 600.0
 log = logging.getLogger("studio.worker")
 
 
@@ -82,6 +84,7 @@ def work(settings: Settings, stop: threading.Event) -> None:
     others = [
         Periodic("deployments", RECONCILE_S, _reconcile(database, settings, artifacts), stop),
         Periodic("labels", LISTEN_S, _collect(settings), stop),
+        Periodic("old runs", CLEAN_S, lambda: clean(database, settings), stop),
     ]
     for other in others:
         other.start()

@@ -24,6 +24,7 @@ from studio.jobs.catalog import LONG
 from studio.jobs.folders import RunFolder
 from studio.jobs.launch import RUN_COOKIE, Shim, environment, launch, why_not
 from studio.jobs.locks import take_lock
+from studio.jobs.logs import keep_within_bounds
 from studio.jobs.ordering import settle
 from studio.jobs.outcome import TOO_BIG, judge, too_big
 from studio.jobs.warm.client import WarmStart
@@ -60,7 +61,7 @@ class LocalWorker:
         for job in mine:
             self._look_after(job)
         self._warm.look(is_needed=any(job.kind in self._warm.kinds for job in mine))
-        self._beat()
+        self._beat(mine)
         self._settle_the_queue()
         while self._start_next():
             pass
@@ -202,10 +203,12 @@ class LocalWorker:
             taken |= RunFolder.of(self.settings.runs, job.id).gpus(job.attempt)
         return [gpu for gpu in range(self.settings.worker_gpus) if gpu not in taken]
 
-    def _beat(self) -> None:
+    def _beat(self, running: list[Job]) -> None:
         if time.monotonic() - self._last_beat < HEARTBEAT_S:
             return
         self._last_beat = time.monotonic()
+        for job in running:
+            keep_within_bounds(RunFolder.of(self.settings.runs, job.id).attempt(job.attempt))
         with self.database.write() as session:
             jobs = JobRepository(session)
             jobs.beat(self.host, now())
