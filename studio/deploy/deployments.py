@@ -90,6 +90,8 @@ class Deployments:
         with self.database.write() as session:
             permit(session, actor, Role.EDITOR)
             model = model_of(session, project_id, model_id)
+            if model.kind == "reward":
+                raise InvalidInput(f"{model.name} judges answers and writes none, so nothing can be served from it.")
             if needs_weights and not model.digest:
                 raise InvalidInput(f"{model.name} has no weights here to serve. Choose a model made in the studio.")
             deployment = DeploymentRepository(session).find_one(project_id=project_id, alias=alias)

@@ -219,4 +219,4 @@ def can_compare(project: Project | None) -> tuple[list[tuple[DatasetVersion, Dat
     if project is None:
         return [], []
     studio = current_studio()
-    return studio.datasets.project_versions(project.id), studio.models.all(project.id)
+    return studio.datasets.project_versions(project.id), studio.models.all(project.id, ("provider", "base", "tuned"))

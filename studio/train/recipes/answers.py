@@ -49,7 +49,7 @@ class Answers(TrainerCallback):  # type: ignore[misc]
     def on_evaluate(self, args: Any, state: Any, control: Any, model: Any = None, **more: Any) -> None:
         """Score the golden rows, show samples, and add the task's score to the evaluation's numbers."""
         rows = [*self.held_out, *self.golden]
-        if not rows or args.process_index or not hasattr(model, "generate") or self.is_sharded(args):
+        if not rows or args.process_index or not writes(model) or self.is_sharded(args):
             return
         texts = self._answered(model, more["processing_class"], rows, args.per_device_eval_batch_size)
         told, golden = texts[: len(self.held_out)], texts[len(self.held_out) :]
@@ -82,6 +82,12 @@ class Answers(TrainerCallback):  # type: ignore[misc]
             prompts = [row["prompt"] for row in rows[start : start + size]]
             texts += [answer.text for answer in greedy(model, tokenizer, prompts, length)]
         return texts
+
+
+def writes(model: Any) -> bool:
+    """Whether the model can answer at all; an adapter claims so for a judge too."""
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return hasattr(inner, "generate")
 
 
 def expected(row: dict[str, Any]) -> str:
