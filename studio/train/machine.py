@@ -78,7 +78,7 @@ class Device:
 @lru_cache(maxsize=1)
 def this_machine() -> Machine:
     """This host with its first GPU, asked once per process."""
-    found = devices()
+    found = _known_devices()
     gpu = next((each for each in found if each.kind == "cuda"), None)
     return Machine(host_memory(), cores(), gpu.name if gpu else "", gpu.memory if gpu else 0)
 
@@ -86,6 +86,19 @@ def this_machine() -> Machine:
 def devices() -> list[Device]:
     """Every processor of this host that could train: its GPUs, then the CPU."""
     return [*_gpus(), _cpu()]
+
+
+def device_of(machine: Machine) -> Device | None:
+    """The processor that a plan for this machine runs on; None when it is not one of this host's."""
+    kind = "cuda" if machine.gpu else "cpu"
+    found = (each for each in _known_devices() if each.kind == kind and machine.gpu in ("", each.name))
+    return next(found, None)
+
+
+@lru_cache(maxsize=1)
+def _known_devices() -> tuple[Device, ...]:
+    """Asked once per process: processors do not come and go, and asking a driver takes time."""
+    return tuple(devices())
 
 
 def host_memory() -> int:

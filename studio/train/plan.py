@@ -55,6 +55,8 @@ class Situation:
     """A provider's model of the project, the newest: what distillation learns from unless told otherwise."""
     tuned_before: bool = False
     """It starts from a model that already learned the task."""
+    golden: int = 0
+    """Golden rows that are watched beside the run."""
     price_per_hour: float | None = None
     """USD of an hour on this machine, where somebody set it."""
 

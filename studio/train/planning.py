@@ -93,6 +93,7 @@ class Planner:
             base=parts.base.name,
             rows=len(lines.train),
             held_out=len(lines.held_out),
+            golden=len(lines.golden),
             lengths=measure(lines.train, tokenizer),
             machine=machine,
             speed=self._measured_speed(parts.base, method, chosen.get("training", "lora"), machine),

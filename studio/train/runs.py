@@ -25,14 +25,14 @@ from studio.train import recipe, writing
 from studio.train.advice.base import BaseAdvice, advise_base
 from studio.train.doctor import Finding, examine
 from studio.train.events import tail
-from studio.train.machine import Machine
+from studio.train.machine import Machine, device_of
 from studio.train.methods.offers import Offer
 from studio.train.models import hub_base
 from studio.train.plan import Plan
 from studio.train.planning import Parts, Planner, refuse_without_data
 from studio.train.recipe_text import exported, parsed
 from studio.train.starting import LOCAL, Order, Wanted, enqueue
-from studio.train.weights import template_of
+from studio.train.weights import endings_of, template_of
 
 
 class Training:
@@ -249,7 +249,16 @@ class Training:
     def _examined(self, parts: Parts, plan: Plan) -> list[Finding]:
         rows, template = read_version(self.artifacts, parts.version.digest), template_of(self.artifacts, parts.base)
         lines = self.planner.lines(parts, plan.method, seed=plan.value("seed"))
-        return examine(rows, plan, template, self.settings.runs, lines=lines, base=parts.base)
+        return examine(
+            rows,
+            plan,
+            template,
+            self.settings.runs,
+            lines=lines,
+            device=device_of(plan.situation.machine),
+            base=parts.base,
+            endings=endings_of(self.artifacts, parts.base),
+        )
 
     def _enqueued(self, actor: Actor, chain: list[Wanted], order: Order) -> list[TrainingRun]:
         with self.database.write() as session:

@@ -8,9 +8,10 @@ from typing import Any
 from studio.errors import InvalidInput
 from studio.train.advice import adapter, learning, preference, rows, watching
 from studio.train.advice.overrides import NAMES, Overrides, parse_overrides
-from studio.train.estimate import Estimate, Load, estimate, load_of
+from studio.train.estimate import Estimate, Load, Watched, estimate, load_of
 from studio.train.methods import Method, method
 from studio.train.plan import Choice, Plan, Situation
+from studio.train.writing import EVALUATIONS
 
 __all__ = ["NAMES", "PRESETS", "Overrides", "load_for", "make_plan", "parse_overrides"]
 PRESETS = {
@@ -39,9 +40,29 @@ def make_plan(
 def load_for(situation: Situation, way: Method, values: dict[str, Any], steps: int) -> Load:
     """How heavy a run with these values is."""
     longest, mean = situation.lengths.longest or 64, situation.lengths.mean or 64
-    limit = values["max_length"]
+    limit, written = values["max_length"], values.get("max_completion_length") or 0
     tokens = int(steps * values["batch_size"] * min(mean, limit))
-    return load_of(way.name, values, min(longest, limit), tokens, new_tokens=values.get("max_completion_length") or 0)
+    load = load_of(way.name, values, min(longest, limit), tokens, new_tokens=written, tried_steps=steps * written)
+    return replace(load, watched=_watched(situation, steps), scored_share=_scored_share(situation, way))
+
+
+def _watched(situation: Situation, steps: int) -> Watched:
+    answers, rows = situation.answers, situation.lengths.mean or 64
+    return Watched.of(
+        steps,
+        max(1, steps // EVALUATIONS),
+        held_out=situation.held_out,
+        golden=situation.golden,
+        row_tokens=rows,
+        answer_tokens=answers.longest if answers else int(rows / 2),
+    )
+
+
+def _scored_share(situation: Situation, way: Method) -> float:
+    """On a CPU only answers are compared with the vocabulary."""
+    if situation.machine.gpu or situation.answers is None or way.trainer not in ("sft", "grpo"):
+        return 1.0
+    return min(1.0, (situation.answers.mean + 1) / max(situation.lengths.mean, 1))
 
 
 def _advise(situation: Situation, preset: str, way: Method, chosen: dict[str, Any]) -> list[Choice]:

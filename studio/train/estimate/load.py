@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from studio.train.shape import ModelShape
@@ -13,6 +14,35 @@ PAIRED = ("dpo", "ipo", "orpo", "cpo", "simpo", "reward")
 """Methods that read two answers for every row."""
 REFERENCED = ("dpo", "ipo", "kto")
 """Methods that compare with the model as it was: a second copy, unless an adapter can be taken off."""
+
+
+MOST_ANSWERED, SHOWN, ANSWERED_AT_ONCE = 64, 5, 64
+"""Golden rows answered at every check, held-out rows answered for people to see, rows answered at once."""
+MOST_WRITTEN, SPARE = 128, 8
+"""Tokens of an answer at most, and beyond the longest expected one."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What all evaluations of a run do together."""
+
+    tokens: int = 0
+    """Tokens read: held-out rows, and the prompts of the golden rows."""
+    written: int = 0
+    """Tokens written one after another, a batch of answers at a time: what a check of real answers costs."""
+
+    @classmethod
+    def of(
+        cls, steps: int, every: int, *, held_out: int, golden: int, row_tokens: float, answer_tokens: int
+    ) -> Watched:
+        """Before the first step and every so many steps; answers are as long as the longest that is expected."""
+        checks = 1 + (steps // max(every, 1) if held_out else 1)
+        answered = min(golden, MOST_ANSWERED) + min(held_out, SHOWN)
+        batches, length = ceil(answered / ANSWERED_AT_ONCE), min(MOST_WRITTEN, answer_tokens + SPARE)
+        return cls(int(checks * (held_out + answered) * row_tokens), checks * batches * length)
+
+
+UNWATCHED = Watched()
 
 
 @dataclass(frozen=True)
@@ -33,8 +63,10 @@ class Load:
     method: str = "sft"
     new_tokens: int = 0
     """Tokens of an answer that the model tries out itself (GRPO)."""
-    watched_tokens: int = 0
-    """Tokens read by all evaluations together."""
+    watched: Watched = UNWATCHED
+    """What evaluations read and write."""
+    tried_steps: int = 0
+    """Tokens written one after another while practising (GRPO)."""
     scored_share: float = 1.0
     """Share of positions whose vocabulary scores are computed; the answer's only, where the trainer can."""
 

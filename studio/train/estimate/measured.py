@@ -21,7 +21,7 @@ def _rehearsed(session: Session, base_model_id: str, method: str, training: str,
         found = rehearsal.result
         same = found.get("device") == device and (found.get("values") or {}).get("training") == training
         if same and found.get("tokens_per_second"):
-            return Speed(float(found["tokens_per_second"]), "rehearsal")
+            return Speed(float(found["tokens_per_second"]), "rehearsal", found.get("write_step_s"))
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from studio.train.estimate.load import PAIRED, REFERENCED, Load
+from studio.train.estimate.load import ANSWERED_AT_ONCE, PAIRED, REFERENCED, Load
 from studio.train.machine import Machine
 from studio.train.shape import ModelShape
 
@@ -16,6 +16,10 @@ GPU_FLOPS |= {"A10G": 70e12, "A10": 125e12, "L4": 121e12, "T4": 65e12, "V100": 1
 OTHER_GPU_FLOPS, GPU_USE = 60e12, 0.35
 START_S = 12.0
 """Importing torch and TRL, loading, merging and recording the golden answers."""
+FORWARD_SHARE = 3
+"""Reading costs a third of learning."""
+LAYER_S = {"cpu": 0.0025, "gpu": 0.0008}
+"""Seconds to start the work of one layer once."""
 Source = Literal["rehearsal", "earlier run", "arithmetic"]
 
 
@@ -25,6 +29,8 @@ class Speed:
 
     tokens_per_second: float
     source: Source = "arithmetic"
+    write_step_s: float | None = None
+    """Seconds to write one token of every answer in a batch, where that was measured."""
 
     @property
     def measured(self) -> bool:
@@ -45,10 +51,22 @@ def work_per_token(load: Load) -> float:
     return passes + (2 if load.is_quantized else 0)
 
 
-def training_seconds(load: Load, speed: Speed) -> float:
+def training_seconds(shape: ModelShape, load: Load, machine: Machine, speed: Speed) -> float:
     """Seconds between the first step and the last; an earlier run's speed has its evaluations in it already."""
-    watched = 0.0 if speed.source == "earlier run" else load.watched_tokens / 3
-    return (load.tokens + watched) / speed.tokens_per_second
+    learning = load.tokens / speed.tokens_per_second
+    if speed.source == "earlier run":
+        return learning
+    reading = load.watched.tokens / FORWARD_SHARE / speed.tokens_per_second
+    tried = load.tried_steps if speed.source == "arithmetic" else 0
+    return learning + reading + (load.watched.written + tried) * _write_step(shape, machine, speed)
+
+
+def _write_step(shape: ModelShape, machine: Machine, speed: Speed) -> float:
+    """Writing goes token by token: the work of a layer is small, and starting it costs more."""
+    if speed.write_step_s is not None:
+        return speed.write_step_s
+    batch = ANSWERED_AT_ONCE / 2
+    return shape.layers * LAYER_S["gpu" if machine.gpu else "cpu"] + 2 * shape.parameters * batch / flops(machine)
 
 
 def flops(machine: Machine) -> float:

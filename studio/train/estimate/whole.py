@@ -85,7 +85,7 @@ def estimate(
 ) -> Estimate:
     """Memory, time and cost of a run on this machine; a plain number as speed is an earlier run's."""
     found = _speed(shape, load, machine, speed)
-    training = training_seconds(load, found)
+    training = training_seconds(shape, load, machine, found)
     seconds = START_S + training
     parts = memory_parts(shape, load, machine)
     rate = found.tokens_per_second

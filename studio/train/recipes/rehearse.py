@@ -17,6 +17,7 @@ from studio.train import recipe as recipes
 from studio.train.failures.signs import is_out_of_memory
 from studio.train.recipes import loading, token_view
 from studio.train.recipes.callbacks import peak_memory_mb
+from studio.train.recipes.generate import greedy
 from studio.train.recipes.process import cores
 from studio.train.recipes.setup import Rows, Setup, load
 from studio.train.recipes.trainers import trainer_kind
@@ -25,6 +26,7 @@ from studio.train.recipes.trainers.grouping import row_lengths
 SHOWN_ROWS = 8
 BUDGET_S = 20.0
 """No further micro-step is begun after this."""
+WRITTEN_ROWS, WRITTEN_TOKENS = 32, 12
 END_WITHIN = 3
 """Templates write the end of an answer and perhaps a line break; the stop must be among the last tokens."""
 
@@ -45,6 +47,7 @@ def rehearse(folder: Path, stop_asked: Callable[[], bool] = lambda: False) -> di
         found |= _looked_at(setup, trainer, tokenizer, sizes)
         trainer.train()
         _hardest(trainer)
+        found |= _writing(trainer, tokenizer, raw)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
@@ -164,6 +167,18 @@ def _hardest(trainer: Any) -> None:
     trainer.model.train()
     trainer.training_step(trainer.model, trainer._prepare_inputs(batch))
     trainer.model.zero_grad()
+
+
+def _writing(trainer: Any, tokenizer: Any, rows: Rows) -> dict[str, float]:
+    """Seconds to write one token of every answer in a batch: what watching real answers costs."""
+    prompts = [row["prompt"] for row in rows[:WRITTEN_ROWS] if isinstance(row["prompt"], list)]
+    if not prompts or not hasattr(trainer.model, "generate"):
+        return {}
+    greedy(trainer.model, tokenizer, prompts, 1)
+    began = time.monotonic()
+    answers = greedy(trainer.model, tokenizer, prompts, WRITTEN_TOKENS)
+    steps = min(WRITTEN_TOKENS, 1 + max(len(answer.tokens) for answer in answers))
+    return {"write_step_s": round((time.monotonic() - began) / steps, 5)}
 
 
 def _sizes(tokenizer: Any, row: dict[str, Any]) -> tuple[int, int]:

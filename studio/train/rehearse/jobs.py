@@ -17,7 +17,7 @@ from studio.train.doctor import Finding, examine, worst_first
 from studio.train.estimate.load import LOW_RANK
 from studio.train.estimate.whole import fit_of
 from studio.train.laying_out import fetched, fresh
-from studio.train.machine import devices
+from studio.train.machine import device_of
 from studio.train.plan import Plan
 from studio.train.planning import Parts, Planner
 from studio.train.recipes.process import prepare
@@ -103,10 +103,16 @@ def _dry_run(context: JobContext, plan: Plan) -> dict[str, int]:
 def _examined(context: JobContext, parts: Parts, plan: Plan, lines: TrainingData) -> list[Finding]:
     rows = read_version(context.artifacts, parts.version.digest)
     template, endings = template_of(context.artifacts, parts.base), endings_of(context.artifacts, parts.base)
-    wanted = "cuda" if plan.situation.machine.gpu else "cpu"
-    device = next((each for each in devices() if each.kind == wanted), None)
-    more = {"lines": lines, "device": device, "base": parts.base, "endings": endings}
-    return examine(rows, plan, template, context.settings.runs, **more)  # type: ignore[arg-type]
+    return examine(
+        rows,
+        plan,
+        template,
+        context.settings.runs,
+        lines=lines,
+        device=device_of(plan.situation.machine),
+        base=parts.base,
+        endings=endings,
+    )
 
 
 def _not_said_better(known: list[Finding]) -> list[Finding]:
