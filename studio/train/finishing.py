@@ -12,7 +12,9 @@ from storage.types import now
 from studio.curate.snapshot import Row, read_version
 from studio.jobs.context import JobContext
 from studio.train import data, recipe
+from studio.train.card import make_card
 from studio.train.doubting import keep_doubts
+from studio.train.events import tail
 from studio.train.laying_out import fresh
 from studio.train.methods import method
 from studio.train.models import add_model
@@ -35,6 +37,8 @@ def finish(
     context.report(0.94, "Merging and recording proof answers")
     facts = _merged(context, lines)
     makes = method(run.method).makes
+    if makes == "tuned":
+        summary = summary | {"keep": _kept_in_mind(context)}
     digest = context.artifacts.save_folder(context.folder / recipe.MERGED, {"kind": makes, "run": run.id})
     if makes == "tuned" and run.method in DOUBTED:
         context.report(0.97, "Asking the model what it does not believe")
@@ -66,6 +70,13 @@ def _merged(context: JobContext, lines: data.TrainingData) -> dict[str, Any]:
     return {"golden": golden, **facts}
 
 
+def _kept_in_mind(context: JobContext) -> dict[str, Any]:
+    """What base and tuned model answer to rows that must keep working; {} where there are none."""
+    from studio.train.recipes.forgetting import guard
+
+    return guard(context.folder)
+
+
 def _hosted(context: JobContext, run: TrainingRun, base: Model, summary: dict[str, Any]) -> Model:
     """A model that a company keeps: it answers like a provider's, at the address the company told."""
     told = summary["hosted"]
@@ -90,10 +101,11 @@ def _provider(context: JobContext, run: TrainingRun, base_url: str, name: str) -
 
 def _closed(context: JobContext, run: TrainingRun, made: Model, summary: dict[str, Any]) -> Model:
     """The model and the end of its run, in one transaction."""
+    card = make_card(run, summary, tail(context.folder / recipe.EVENTS)[0])
     with context.database.write() as session:
         made.training_run_id = run.id
         model = add_model(session, made)
         stored = session.get_one(TrainingRun, run.id)
         stored.summary = stored.summary | summary | {"model_id": model.id}
-        stored.finished_at, stored.failure = now(), {}
+        stored.finished_at, stored.failure, stored.card = now(), {}, card
     return model

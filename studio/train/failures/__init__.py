@@ -41,7 +41,6 @@ RULES: tuple[Rule, ...] = (
     base.base_damaged,
     device.cuda_error,
     device.place_out_of_reach,
-    disk.checkpoint_harmed,
 )
 """What ends a run."""
 SYMPTOMS: tuple[Rule, ...] = (
@@ -49,6 +48,7 @@ SYMPTOMS: tuple[Rule, ...] = (
     numbers.loss_exploded,
     numbers.loss_stuck,
     numbers.overfit,
+    disk.checkpoint_harmed,
 )
 """What a run that reached its end may still suffer from."""
 

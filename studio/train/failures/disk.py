@@ -18,10 +18,10 @@ def disk_full(case: Case) -> Failure | None:
 
 
 def checkpoint_harmed(case: Case) -> Failure | None:
-    """Checkpoints could not be read, so the run had to go back."""
+    """What was saved could not be read again, so the run went back to a checkpoint before it."""
     told = case.told("harmed")
     if not told:
         return None
-    evidence = f"The checkpoint of step {told[-1]['step']} could not be read: {told[-1]['error']}"
-    cause = "What the run had saved is harmed, perhaps by a failing disk or a power cut."
-    return Failure("checkpoint_harmed", cause, evidence, "Go on from the newest checkpoint that is whole", resume=True)
+    evidence = f"The checkpoint of step {told[-1]['step']} could not be read: {told[-1]['error']}."
+    cause = "A checkpoint was harmed after it was saved, so the run went on from the one before: look at the disk."
+    return Failure("checkpoint_harmed", cause, evidence, "Look at this machine's disk", page="settings")

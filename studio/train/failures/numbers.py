@@ -10,8 +10,8 @@ from studio.train.failures.case import Case, Failure
 FEWEST_POINTS = 6
 BARELY, WORSE = 0.02, 1.5
 """A loss that fell by less than this share did not fall; one this many times its lowest went up."""
-GAP = 1.1
-"""A held-out loss this many times its lowest has turned up while the training loss went on falling."""
+GAP, NOISE = 1.1, 0.02
+"""A held-out loss this many times its lowest, and this much higher, has turned up; below that it is noise."""
 LOWEST_RATE, HIGHEST_RATE = 1e-7, 0.1
 
 
@@ -61,7 +61,7 @@ def overfit(case: Case) -> Failure | None:
     lowest, at = min((value, step) for step, value in watched)
     last = watched[-1][1]
     before = [value for step, value in learned if step <= max(at, learned[0][0])]
-    if lowest <= 0 or last <= GAP * lowest or mean([v for _s, v in learned[-3:]]) >= before[-1]:
+    if lowest <= 0 or last <= max(GAP * lowest, lowest + NOISE) or mean([v for _s, v in learned[-3:]]) >= before[-1]:
         return None
     passes = _passes(case, at)
     evidence = f"Held-out loss {lowest:.3g} at step {at}, {last:.3g} at the end, while the training loss fell on."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 from storage.artifacts import write_atomically
@@ -14,11 +15,16 @@ EDGE = 16 << 20
 """Bytes summed at either end of a file: a torn or zeroed file shows there, and big ones stay quick."""
 
 
-def newest_complete(output: Path) -> Path | None:
-    """The newest checkpoint that was saved to its end and is unharmed; torn and harmed ones are deleted."""
+def newest_complete(output: Path, on_harmed: Callable[[Path], None] = lambda _path: None) -> Path | None:
+    """The newest checkpoint that was saved to its end and is unharmed; torn and harmed ones are deleted.
+
+    `on_harmed` hears of those that were whole once.
+    """
     found = sorted(output.glob("checkpoint-*"), key=step_of, reverse=True)
     for path in found:
         if not is_whole(path):
+            if (path / MANIFEST).exists():
+                on_harmed(path)
             shutil.rmtree(path)
     return next((path for path in found if path.exists()), None)
 

@@ -115,7 +115,7 @@ class _Attempt:
 
     def train(self) -> None:
         """Train to the end, from the newest unharmed checkpoint."""
-        trainer, found = self.reporter.trainer, newest_complete(self.setup.output)
+        trainer, found = self.reporter.trainer, newest_complete(self.setup.output, self._tell_harmed)
         self.survival.checkpoint = found
         try:
             trainer.train(resume_from_checkpoint=str(found) if found else None)
@@ -139,8 +139,11 @@ class _Attempt:
         if found is None or self.evaluation.has_begun or is_disk_full(error):
             return False
         shutil.rmtree(found, ignore_errors=True)
-        self.events.emit("harmed", step=step_of(found), error=str(error)[:500])
+        self._tell_harmed(found, str(error)[:500])
         return True
+
+    def _tell_harmed(self, checkpoint: Path, why: str = "its files are not what was saved") -> None:
+        self.events.emit("harmed", step=step_of(checkpoint), error=why)
 
     def _has_shrunk(self, error: BaseException) -> bool:
         training, evaluating = self.setup.training, self.evaluation.is_on

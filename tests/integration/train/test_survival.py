@@ -16,8 +16,10 @@ import pytest
 from studio.errors import StorageFull
 from studio.train import recipe
 from studio.train.events import in_force, series, tail
+from studio.train.failures import symptoms
 from studio.train.failures.errors import Diverged, OutOfMemory
 from studio.train.recipes.checkpoints import step_of
+from tests.fakes.training_folder import change_studio, write_rows
 from tests.fakes.training_process import start
 from tests.integration.train.conftest import STEPS, conversation
 
@@ -132,7 +134,7 @@ def test_interrupted_after_its_last_step_it_trains_no_further_step(lay_out: LayO
     assert losses(folder) == losses(golden_run[0])
 
 
-@pytest.mark.parametrize("harm", ["torn weights", "a changed byte", "a file lost", "unreadable and unsealed"])
+@pytest.mark.parametrize("harm", ["a changed byte", "a file lost", "unreadable and unsealed"])
 def test_a_harmed_checkpoint_is_left_for_the_one_before(lay_out: LayOut, golden_run: Whole, harm: str) -> None:
     from studio.train.recipes import run
 
@@ -142,7 +144,8 @@ def test_a_harmed_checkpoint_is_left_for_the_one_before(lay_out: LayOut, golden_
     assert step_of(newest) > 8
     spoil(newest, harm)
     run.train(folder)
-    assert events(folder, "train_begin")[1]["resumed_at"] == 8
+    assert events(folder, "train_begin")[-1]["resumed_at"] == 8
+    assert [each["rule"] for each in symptoms(tail(folder / recipe.EVENTS)[0], {})] == ["checkpoint_harmed"]
     assert weights(folder) == weights(golden_run[0])
 
 
@@ -272,3 +275,37 @@ def test_killed_again_and_again_at_random_moments_the_weights_are_the_same(
     assert losses(folder) == losses(golden_run[0]) and choices(folder) == choices(golden_run[0])
     begins = [event for event in in_force(tail(folder / recipe.EVENTS)[0]) if event["kind"] == "train_begin"]
     assert begins and killed, time.time()
+
+
+def preferring(lay_out: LayOut, method: str, name: str) -> Path:
+    """A folder that prefers right answers to wrong ones."""
+    folder, source, rows = (
+        lay_out(name, learning_rate=5e-3, lora_dropout=0.1, save_steps=2, eval_steps=2, max_steps=6),
+        random.Random(4),
+        [],
+    )
+    for number in range(40):
+        row = conversation(source)
+        right = row["completion"]
+        wrong = [{"role": "assistant", "content": "I do not know."}]
+        if method == "kto":
+            rows.append({**row, "completion": right if number % 2 else wrong, "label": bool(number % 2)})
+        else:
+            rows.append({"prompt": row["prompt"], "chosen": right, "rejected": wrong})
+    write_rows(folder, rows)
+    change_studio(folder, method=method, trainer=method, samples=1)
+    return with_golden(folder)
+
+
+@pytest.mark.parametrize("method", ["dpo", "kto"])
+def test_preference_methods_go_on_as_exactly_also_with_dropout(lay_out: LayOut, method: str) -> None:
+    from studio.train.recipes import run
+
+    whole, cut = (preferring(lay_out, method, f"{method}-{name}") for name in ("whole", "cut"))
+    summary = run.train(whole)
+    run.train(cut, stop_asked=StopAt(cut, "eval", 2))
+    run.train(cut, stop_asked=StopAt(cut, "log", 3))
+    assert run.train(cut)["tokens"] == summary["tokens"]
+    assert weights(cut) == weights(whole) and losses(cut) == losses(whole)
+    assert choices(cut) == choices(whole)
+    assert len({event["step"] for event in events(whole, "sample")}) == 4 and summary["golden"]
