@@ -6,6 +6,7 @@ from studio.access.actor import Role
 from studio.ui.components import empty_state, next_step, page_header
 from studio.ui.state import current_actor, current_project, current_studio, reported_errors
 from studio.ui.train.bases import base_jobs, first_base, needs_first_base
+from studio.ui.train.compare import compare_view
 from studio.ui.train.history import history
 from studio.ui.train.plan_view import show_plan
 from studio.ui.train.questions import choose
@@ -16,8 +17,9 @@ from studio.ui.train.views import SET_UP, run_tabs, shown_view
 
 studio, actor, project = current_studio(), current_actor(), current_project()
 versions = studio.training.versions(project.id) if project else []
-run_id, first = st.query_params.get("run"), bool(project and needs_first_base(project))
-setting_up = not run_id and shown_view() == SET_UP
+run_id, compared = st.query_params.get("run"), st.query_params.get("compare")
+first = bool(project and needs_first_base(project))
+setting_up = not (run_id or compared) and shown_view() == SET_UP
 
 clicked = page_header(
     "Train",
@@ -29,9 +31,9 @@ clicked = page_header(
 if project is None:
     empty_state("folder", "No project yet", "Create one under Settings, Projects.", "Open Settings", "settings")
     st.stop()
-if run_id:
+if run_id or compared:
     with reported_errors():
-        run_view(run_id)
+        run_view(run_id) if run_id else compare_view(str(compared).split(","))
     next_step("Compare models on Evaluate", "evaluate")
     st.stop()
 
@@ -50,7 +52,7 @@ with set_up_tab:
         first_base(project, actor)
     elif set_up_tab.open:
         choice, start = choose(versions, project, actor)
-        overrides = show_plan(choice)
+        overrides = show_plan(choice, start)
         if clicked:
             train(actor, choice, start, overrides)
 with runs_tab:

@@ -127,7 +127,7 @@ def _task() -> dict[str, Any] | None:
 
 
 def _teacher(choice: Choice) -> str | None:
-    teachers = {each.id: each.name for each in current_studio().models.all(choice.project_id, ("provider", "tuned"))}
+    teachers = {each.id: each.name for each in current_studio().models.all(choice.project_id, ("provider",))}
     return st.selectbox(
         "Who teaches",
         list(teachers),

@@ -16,6 +16,7 @@ from studio.ui.state import current_studio
 from studio.ui.train.outcome import target_label
 
 A_PAGE, MOST = 20, 1000
+PICKED, BOX = "runs_picked", "pick_"
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,31 @@ def history(project_id: str) -> None:
         empty_state("model_training", "No run yet", "Set one up; it appears here as soon as it waits.", key="no_runs")
         return
     shown = _filtered(rows)
+    _compare_button()
     pages = -(-len(shown) // A_PAGE)
     page = st.pagination(pages, key="runs_page") if pages > 1 else 1
     for row in shown[(page - 1) * A_PAGE : page * A_PAGE]:
         _row(row)
     if not shown:
         st.caption("No run fits these filters.")
+
+
+def picked() -> list[str]:
+    """The runs whose boxes are ticked, in the order they were."""
+    return [run_id for run_id in st.session_state.get(PICKED, []) if st.session_state.get(f"{BOX}{run_id}")]
+
+
+def _compare_button() -> None:
+    chosen = picked()
+    if len(chosen) > 1 and st.button(f"Compare {len(chosen)} runs", key="compare", icon=":material/compare_arrows:"):
+        st.query_params["compare"] = ",".join(chosen)
+        st.rerun()
+
+
+def _pick(run_id: str) -> None:
+    """Remember the order in which runs were ticked."""
+    others = [each for each in st.session_state.get(PICKED, []) if each != run_id]
+    st.session_state[PICKED] = [*others, run_id]
 
 
 def rows_of(project_id: str) -> list[Row]:
@@ -83,7 +103,9 @@ def _method_label(name: str) -> str:
 def _row(row: Row) -> None:
     run = row.run
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small", key=f"row_{run.id}"):
-        st.page_link(page_path("train"), label=plain(run.name), query_params={"run": run.id}, width=300)
+        box, about = f"{BOX}{run.id}", f"Compare {run.name}"
+        st.checkbox(about, key=box, label_visibility="collapsed", width=20, on_change=_pick, args=(run.id,))
+        st.page_link(page_path("train"), label=plain(run.name), query_params={"run": run.id}, width=280)
         status_badge(row.status)
         st.caption(plain(_method_label(run.method)), width=190)
         st.caption(plain(result_of(run)), width="stretch")

@@ -7,24 +7,27 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from studio.access.actor import Role
 from studio.train.estimate import Badge
 from studio.train.machine import GIB
 from studio.train.plan import Plan
 from studio.ui.charts import bar_chart
 from studio.ui.components import metric_row
 from studio.ui.formats import money, plain, span
-from studio.ui.state import current_actor, reported_errors
+from studio.ui.state import current_actor, current_studio, reported_errors
 from studio.ui.train.advanced import advanced, set_values
-from studio.ui.train.choice import Choice
+from studio.ui.train.choice import Choice, Start
 from studio.ui.train.doctor import doctor
 from studio.ui.train.fields import in_words
 from studio.ui.train.labels import label_worth
 from studio.ui.train.planned import fits, planned, recipe_of
+from studio.ui.train.sweep import open_sweep
+from studio.ui.train.take_away import bundle_picker
 
 FITS = {"fits": ":green-badge[Fits]", "tight": ":orange-badge[Tight]", "too big": ":red-badge[Won't fit]"}
 
 
-def show_plan(choice: Choice) -> dict[str, Any]:
+def show_plan(choice: Choice, start: Start) -> dict[str, Any]:
     """The plan with its reasons and what the run doctor found; returns the values a person set."""
     plan_here, reasons_here = st.container(), st.container()
     with reported_errors():
@@ -41,7 +44,8 @@ def show_plan(choice: Choice) -> dict[str, Any]:
                 label_worth(current_actor(), choice)
         with reasons_here:
             _reasons(plan)
-            _recipe(plan)
+            _recipe(plan, choice, overrides)
+            _sweep(choice, start, overrides, plan)
         return overrides
     return {}
 
@@ -101,8 +105,25 @@ def _reasons(plan: Plan) -> None:
         bar_chart(lengths, x="Tokens", y="Rows", key="length_histogram", height=160, alt="Rows by length in tokens")
 
 
-def _recipe(plan: Plan) -> None:
+def _sweep(choice: Choice, start: Start, overrides: dict[str, Any], plan: Plan) -> None:
+    about = "Try several values of up to three settings; the total is told before anything starts."
+    if choice.base_kind != "model" or not current_actor().can(Role.EDITOR):
+        return
+    if st.button("Sweep", key="sweep", icon=":material/grid_view:", help=about):
+        open_sweep(choice, start, overrides, plan)
+
+
+def _recipe(plan: Plan, choice: Choice, overrides: dict[str, Any]) -> None:
     with st.expander("The exact recipe", icon=":material/receipt:", key="plan_recipe"):
         text = recipe_of(plan)
         st.code(text, language="yaml", height=320)
-        st.download_button("Download recipe.yaml", text, "recipe.yaml", "text/yaml", icon=":material/download:")
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+            st.download_button("Download recipe.yaml", text, "recipe.yaml", "text/yaml", icon=":material/download:")
+            if choice.base_kind == "model":
+                bundle_picker(choice.method, "plan", lambda tool: _bundle(choice, overrides, tool))
+
+
+def _bundle(choice: Choice, overrides: dict[str, Any], tool: str) -> bytes:
+    parts = (choice.version_id, choice.base_key, tool)
+    how: dict[str, Any] = {"method": choice.method, "preset": choice.preset, "overrides": overrides}
+    return current_studio().takeaways.bundle_of_plan(*parts, **how)

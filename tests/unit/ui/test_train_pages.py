@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from storage.tables import DatasetVersion, Model, Project, Rehearsal, TrainingRun
+from storage.tables import DatasetVersion, Job, Model, Project, Rehearsal, TrainingRun
 from storage.types import now
 from studio.access.actor import Actor, Role
 from studio.bootstrap import Studio
@@ -394,3 +394,133 @@ def finish(studio: Studio, rehearsal_id: str, result: dict[str, Any]) -> None:
         stored = session.get_one(Rehearsal, rehearsal_id)
         stored.result, stored.finished_at = result, now()
     studio.jobs.cancel(OPERATOR, str(stored.job_id))
+
+
+# --- a run, once it has ended -------------------------------------------
+
+
+def test_clone_and_tweak_fills_the_set_up_and_remembers_where_it_came_from(
+    studio: Studio, version: DatasetVersion, base: Model, browser_of: Opened
+) -> None:
+    given = {"max_steps": 9, "learning_rate": 0.004}
+    first = studio.training.start(OPERATOR, version.id, base.id, preset="quick", overrides=given)
+    app = browser_of(Role.EDITOR).open("train", run=first.id)
+    app.button(key="tweak").click().run()
+    assert not app.exception and "run" not in app.query_params
+    assert "Filled from" in texts(app) and app.number_input(key="set_max_steps").value == 9
+    assert app.segmented_control(key="preset").value == "quick"
+    app.number_input(key="set_max_steps").set_value(11).run()
+    press(app, "Train")
+    made = studio.training.all(base.project_id)[0]
+    assert (made.parent_run_id, made.recipe["max_steps"], made.recipe["learning_rate"]) == (first.id, 11, 0.004)
+    assert f"like {first.name}" in [link.proto.label.replace("\\", "") for link in app.get("page_link")]
+
+
+def test_a_run_is_done_again_noted_and_tagged(studio: Studio, run: TrainingRun, browser_of: Opened) -> None:
+    app = browser_of(Role.EDITOR).open("train", run=run.id)
+    app.text_area[0].set_value(f"The first one {HOSTILE}")
+    app.multiselect[0].set_value(["baseline"])
+    press(app, "Save note")
+    noted = studio.training.get(run.id)
+    assert (noted.note, noted.tags) == (f"The first one {HOSTILE}", ["baseline"])
+    assert any(HOSTILE in each.value for each in app.text), "a note is plain text"
+    app.button(key="again").click().run()
+    again = studio.training.all(run.project_id)[0]
+    assert again.recipe_digest == run.recipe_digest and again.id in app.query_params["run"]
+
+
+def test_the_card_says_what_was_learned_and_mends_in_one_click(
+    studio: Studio, run: TrainingRun, browser_of: Opened
+) -> None:
+    fix = {"label": "Train 1 pass", "overrides": {"num_train_epochs": 1.0}, "resume": False, "page": ""}
+    warning = {"rule": "overfit", "cause": "It learned by heart.", "evidence": "", "fix": fix}
+    card = {
+        "sentence": "It answers better: exact match from 3.0 % to 41.0 %.",
+        "learned": [f"Valid JSON {HOSTILE}"],
+        "fails": [{"prompt": "ticket", "expected": "yes", "answer": HOSTILE}],
+        "overfit": {"verdict": True, "sentence": "Past its best."},
+        "forgot": {"verdict": None, "sentence": ""},
+        "warnings": [warning],
+        "next": [
+            {"text": "Train 1 pass.", "page": "train", "rule": "overfit"},
+            {"text": "Compare it.", "page": "evaluate"},
+        ],
+        "estimates": {"sentence": "Estimated time 12% too high."},
+    }
+    with studio.database.write() as session:
+        session.get_one(TrainingRun, run.id).card = card
+    app = browser_of(Role.EDITOR).open("train", run=run.id)
+    said = texts(app).replace("\\", "")
+    assert "It answers better: exact match from 3.0 % to 41.0 %." in said and "12% too high" in said
+    assert "It learned by heart." in said and HOSTILE not in texts(app) and "A new run of" in said
+    app.button(key="apply_overfit").click().run()
+    mended = studio.training.all(run.project_id)[0]
+    assert mended.parent_run_id == run.id and mended.recipe["num_train_epochs"] == 1.0
+
+
+def test_a_failed_run_says_why_and_starts_again_with_the_fix(
+    studio: Studio, run: TrainingRun, browser_of: Opened
+) -> None:
+    fix = {"label": "Hold 4 rows in memory at once", "overrides": {"micro_batch": 4}, "resume": False, "page": ""}
+    failure = {"rule": "memory", "cause": "Memory ran out.", "evidence": "At step 3.", "fix": fix, "log_line": HOSTILE}
+    with studio.database.write() as session:
+        session.get_one(TrainingRun, run.id).failure = failure
+        job = session.get_one(Job, str(run.job_id))
+        job.status, job.error = "failed", "Memory ran out."
+    app = browser_of(Role.EDITOR).open("train", run=run.id)
+    assert "Memory ran out." in texts(app) and any(code.value == HOSTILE for code in app.code)
+    app.button(key="apply_memory").click().run()
+    mended = studio.training.all(run.project_id)[0]
+    assert mended.recipe["per_device_train_batch_size"] == 4 and mended.id in app.query_params["run"]
+
+
+def test_a_bundle_is_made_for_another_tool(run: TrainingRun, browser_of: Opened) -> None:
+    app = browser_of(Role.EDITOR).open("train", run=run.id)
+    app.selectbox(key="bundle_tool").set_value("axolotl").run()
+    app.button(key="make_bundle").click().run()
+    assert not app.error and "Download the bundle" in [each.proto.label for each in app.get("download_button")]
+    assert any(f"studio reproduce {run.id}" in code.value for code in app.code)
+
+
+# --- several runs -------------------------------------------------------
+
+
+def test_runs_are_filtered_and_compared(
+    studio: Studio, version: DatasetVersion, base: Model, run: TrainingRun, browser_of: Opened
+) -> None:
+    other = studio.training.start(OPERATOR, version.id, base.id, overrides={"learning_rate": 0.02}, tags=("candidate",))
+    app = browser_of(Role.EDITOR).open("train", view="Runs")
+    app.selectbox(key="run_tag").set_value("candidate").run()
+    assert f"pick_{other.id}" in {box.key for box in app.checkbox} and len(app.checkbox) == 1
+    app.selectbox(key="run_tag").set_value(None).run()
+    for each in (run, other):
+        app.checkbox(key=f"pick_{each.id}").check().run()
+    press(app, "Compare 2 runs")
+    assert not app.exception and "2 runs compared" in texts(app)
+    [row] = [row for row in app.dataframe[0].value.to_dict("records") if row["What"] == "Learning rate"]
+    assert (row[run.name], row[other.name]) == ("0.01", "0.02")
+    states = dict(zip(app.dataframe[1].value["Run"], app.dataframe[1].value["State"], strict=True))
+    assert states == {run.name: "cancelled", other.name: "queued"}
+
+
+def test_a_sweep_tells_its_total_and_starts_one_run_per_combination(
+    studio: Studio, version: DatasetVersion, base: Model, browser_of: Opened
+) -> None:
+    browser_of(Role.EDITOR)
+    lines = (
+        "from studio.ui.state import current_studio",
+        "from studio.ui.train.choice import Choice, Start",
+        "from studio.ui.train.planned import planned",
+        "from studio.ui.train.sweep import sweep_form",
+        f"choice = Choice({base.project_id!r}, {version.id!r}, 'model:{base.id}', 'quick')",
+        "sweep_form(choice, Start(), {'max_steps': 5}, planned(choice, {})[0])",
+    )
+    app = AppTest.from_string("\n".join(lines), default_timeout=30).run()
+    assert "3 runs, about" in texts(app)
+    app.text_input(key="sweep_learning_rate").set_value("0.01, fast").run()
+    assert any("takes numbers" in error.value for error in app.error)
+    app.text_input(key="sweep_learning_rate").set_value("0.01, 0.02").run()
+    press(app, "Start 2 runs")
+    made = studio.training.all(base.project_id)
+    assert {run.recipe["learning_rate"] for run in made} == {0.01, 0.02}
+    assert len({run.sweep_id for run in made}) == 1 and all(run.recipe["max_steps"] == 5 for run in made)
