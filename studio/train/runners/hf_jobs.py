@@ -10,8 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from studio.errors import Conflict, InvalidInput, Unavailable
 from studio.train.runners import luggage
 from studio.train.runners.port import RunSpec, RunState, State, handle_of
@@ -110,6 +108,8 @@ class HfJobsRunner:
 
     def _send(self, spec: RunSpec, mine: str) -> None:
         self.api.create_repo(self.repository, repo_type="dataset", private=True, exist_ok=True)
+        if not self.api.repo_info(self.repository, repo_type="dataset").private:
+            raise InvalidInput(f"{self.repository} is public: rows would be seen by all. Make it private, then train.")
         package = luggage.packed(spec.folder, mine, without_base=bool(spec.base))
         self.api.upload_file(
             path_or_fileobj=package,
@@ -182,10 +182,13 @@ class HfJobsRunner:
 @contextmanager
 def plain_errors() -> Iterator[None]:
     """Say in our words what the Hub and the network say in theirs."""
-    from huggingface_hub.errors import HfHubHTTPError
+    from httpx2 import HTTPError  # what huggingface_hub speaks HTTP with
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
         yield
+    except LocalEntryNotFoundError as error:  # a download that found no connection
+        raise Unavailable("Hugging Face does not answer. It is asked again.") from error
     except HfHubHTTPError as error:
         code = error.response.status_code if error.response is not None else 0
         if code in (401, 403):
@@ -195,5 +198,5 @@ def plain_errors() -> Iterator[None]:
         if code in (404, 410):
             raise Conflict("Hugging Face does not know this.") from error
         raise Unavailable(f"Hugging Face answered HTTP {code}. It is asked again.") from error
-    except httpx.HTTPError as error:
+    except HTTPError as error:
         raise Unavailable(f"Hugging Face does not answer ({error}).") from error
