@@ -52,6 +52,10 @@ class Settings(BaseSettings):
         30.0, ge=0, description="Days after which an ended job's working files are removed; 0 keeps them for ever."
     )
     price_per_hour: float = Field(0.0, description="US dollars an hour of this machine costs; 0 shows no cost of runs.")
+    mlflow_url: str = Field("", description="MLflow server that runs may be mirrored to; empty keeps them in `home`.")
+    wandb_api_key: str = Field(
+        "", description="W&B key for runs that are mirrored there; without one they stay offline in `home`."
+    )
     max_body_mb: int = Field(16, description="Largest request body the gateway accepts, in megabytes.")
     upstream_timeout_s: float = Field(120.0, description="Seconds to wait for an upstream's first byte.")
     cookie_secure: bool = Field(False, description="Mark the sign-in cookie Secure (set it behind TLS).")

@@ -14,6 +14,7 @@ from trl import DatasetMixtureConfig, ModelConfig, ScriptArguments, TrlParser
 from studio.errors import InvalidInput
 from studio.train import recipe as recipes
 from studio.train.recipes.checkpoints import newest_complete
+from studio.train.recipes.mirrors import keep_private
 
 __all__ = ["Rows", "Setup", "load", "newest_complete", "read_rows"]
 Rows = list[dict[str, Any]]
@@ -62,6 +63,7 @@ def load(folder: Path, config: type, changes: dict[str, Any] | None = None) -> S
     except SystemExit as error:  # the way a command-line parser refuses a value
         raise InvalidInput(f"The recipe cannot be read: {error.__context__}.") from error
     training.output_dir = str(folder / training.output_dir)
+    keep_private(training, folder)
     return Setup(training, model, folder, recipes.read_studio(folder))
 
 
