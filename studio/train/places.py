@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, StringConstraints, ValidationError, field_validator
+from sqlmodel import Session
 
 from storage.database import Database
 from storage.repositories.places import PlaceRepository
@@ -163,6 +164,18 @@ class Places:
         if row.encrypted_key and _origin(row.url) != _origin(url):
             raise InvalidInput("The address changed, so enter the place's key again: it is never sent elsewhere.")
         return row.encrypted_key
+
+
+def gpus_at(session: Session, name: str, here: int) -> int:
+    """How many of this machine's GPUs a run at this place takes. Raises InvalidInput for a place that there is not."""
+    if name == LOCAL:
+        return 0
+    place = PlaceRepository(session).named(name)
+    if place is None and name != BUILT_IN:
+        raise InvalidInput(f"There is no place named “{name}”. Choose another, or add it under Settings, Places.")
+    if place is not None and place.kind != BUILT_IN:
+        return 0
+    return min(int((place.options if place else {}).get("processes") or here), here)
 
 
 def kind_of(name: str) -> PlaceKind:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from studio.train.events import tail
 from studio.train.machine import Machine, device_of
 from studio.train.methods.offers import Offer
 from studio.train.models import hub_base
+from studio.train.places import gpus_at
 from studio.train.plan import Plan
 from studio.train.planning import Parts, Planner, refuse_without_data
 from studio.train.recipe_text import exported, parsed
@@ -263,6 +265,7 @@ class Training:
     def _enqueued(self, actor: Actor, chain: list[Wanted], order: Order) -> list[TrainingRun]:
         with self.database.write() as session:
             permit(session, actor, Role.EDITOR)
+            order = replace(order, gpus=gpus_at(session, order.runner, self.settings.worker_gpus))
             made = [enqueue(session, self.jobs, actor, chain[0], order)]
             for wanted in chain[1:]:
                 made.append(enqueue(session, self.jobs, actor, wanted, order.following(made[-1])))

@@ -31,6 +31,8 @@ class Order:
     tags: Sequence[str] = ()
     parent_run_id: str | None = None
     sweep_id: str | None = None
+    gpus: int = 0
+    """GPUs of this machine that a run at another place takes all the same."""
     after: TrainingRun | None = None
     """The run whose model this one starts from."""
 
@@ -74,7 +76,7 @@ def enqueue(session: Session, jobs: Jobs, actor: Actor, wanted: Wanted, order: O
         {"run_id": run.id},
         title=f"Train {run.name}",
         project_id=run.project_id,
-        gpus=wanted.gpus if order.runner == LOCAL else 0,
+        gpus=wanted.gpus if order.runner == LOCAL else order.gpus,
         priority=order.priority,
         not_before=order.not_before,
         after_job_id=order.after.job_id if order.after else None,

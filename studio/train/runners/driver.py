@@ -6,9 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from storage.artifacts import write_atomically
 from storage.tables import ComputeTarget, Job, Model, TrainingRun
 from studio.access.secrets import SecretBox
 from studio.jobs.context import JobContext
+from studio.train import recipe as recipes
 from studio.train.hosted import HostedSpec, hosted_trainer
 from studio.train.places import Places
 from studio.train.runners import accelerate, local, several
@@ -33,6 +37,8 @@ def carry_out(run: TrainingRun, folder: Path, context: JobContext) -> dict[str, 
     place, key = places.opened(run.runner)
     base = _base(run, context)
     runner = make_runner(place, key, _hosted_spec(run, base, folder), folder)
+    if has_gpus(place):
+        use_gpus(folder)
     spec = _spec(run, base, folder, place)
     journey = Journey(runner, spec, place.name, _telling(run, context), float(place.options.get("poll_s") or POLL_S))
     summary = journey.go() | {"place": place.name}
@@ -58,10 +64,26 @@ def _remote(place: ComputeTarget, key: str) -> RayRunner | HfJobsRunner:
     return (RayRunner if place.kind == "ray" else HfJobsRunner)(place.url, key, place.options)
 
 
+def has_gpus(place: ComputeTarget) -> bool:
+    """Whether a run at this place gets a GPU."""
+    if place.kind == "accelerate":
+        return accelerate.visible_gpus() > 0
+    flavor = str(place.options.get("flavor") or "cpu")
+    return bool(place.options.get("gpus")) if place.kind == "ray" else not flavor.startswith("cpu")
+
+
+def use_gpus(folder: Path) -> None:
+    """A recipe that was made for this machine's processors uses the place's GPUs; its numbers stay as they are."""
+    path = folder / recipes.RECIPE
+    if path.exists() and (recipe := yaml.safe_load(path.read_text())).pop("use_cpu", False):
+        write_atomically(path, recipes.as_yaml(recipe).encode())
+
+
 def _spec(run: TrainingRun, base: Model, folder: Path, place: ComputeTarget) -> RunSpec:
     options = place.options
     wanted = {name: float(options.get(name) or 0) for name in ("gpus", "cpus", "memory_gb")}
-    argv = accelerate.argv_of(options) if place.kind == "accelerate" else several.of_options(options)
+    on_gpus = has_gpus(place)
+    argv = accelerate.argv_of(options) if place.kind == "accelerate" else several.of_options(options, on_gpus)
     return RunSpec(
         run_id=run.id,
         folder=folder,

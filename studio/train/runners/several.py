@@ -35,8 +35,7 @@ def command(processes: int, strategy: str = "ddp", on_gpus: bool = True) -> tupl
     return (*launch, "--num_processes", count, "--mixed_precision", "no", *how, *MODULE)
 
 
-def of_options(options: dict[str, Any]) -> tuple[str, ...]:
-    """The command that a place's options ask for."""
-    gpus = int(options.get("gpus") or 0)
-    processes = int(options.get("processes") or gpus or 1)
-    return command(processes, str(options.get("strategy") or "ddp"), on_gpus=gpus > 0)
+def of_options(options: dict[str, Any], on_gpus: bool) -> tuple[str, ...]:
+    """The command that a place's options ask for: as many processes as they say, else one per reserved GPU."""
+    processes = int(options.get("processes") or options.get("gpus") or 1)
+    return command(processes, str(options.get("strategy") or "ddp"), on_gpus)

@@ -18,9 +18,10 @@ from studio.access.secrets import SecretBox
 from studio.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from studio.jobs.queue import Jobs
 from studio.settings import Settings
-from studio.train.places import Places
+from studio.train.places import Places, gpus_at
 from studio.train.runners.catalog import KINDS
 from studio.train.runners.ray import RayRunner
+from studio.train.runs import Training
 from tests.fakes.ray_server import TOKEN, FakeRay, fake_ray
 
 
@@ -190,3 +191,23 @@ def test_the_catalog_tells_every_kind_apart() -> None:
     for kind in KINDS.values():
         assert len({option.name for option in kind.options}) == len(kind.options), kind.name
         assert not kind.costs or kind.option("confirmed") is not None, kind.name
+
+
+def test_a_run_on_all_gpus_of_this_machine_takes_them_from_the_worker(
+    places: Places, database: Database, operator: Actor
+) -> None:
+    places.save(operator, "box", "ray", "http://127.0.0.1:1", options={"gpus": 8})
+    places.save(operator, "two", "accelerate", options={"processes": 2})
+    with database.read() as session:
+        taken = {name: gpus_at(session, name, 4) for name in ("local", "accelerate", "two", "box")}
+        with pytest.raises(InvalidInput, match="no place named"):
+            gpus_at(session, "gone", 4)
+    assert taken == {"local": 0, "accelerate": 4, "two": 2, "box": 0}
+
+
+def test_a_run_is_not_queued_for_a_place_that_there_is_not(
+    training: Training, version: DatasetVersion, base: Model, operator: Actor
+) -> None:
+    with pytest.raises(InvalidInput, match="no place named “gone”"):
+        training.start(operator, version.id, base.id, runner="gone")
+    assert training.all(base.project_id) == []
