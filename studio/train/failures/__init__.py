@@ -15,6 +15,7 @@ __all__ = ["RULES", "SYMPTOMS", "Case", "Failure", "diagnose", "symptoms"]
 
 Rule = Callable[[Case], Failure | None]
 RULES: tuple[Rule, ...] = (
+    memory.halved,
     memory.at_one_row,
     disk.disk_full,
     numbers.not_a_number,

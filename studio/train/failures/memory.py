@@ -11,6 +11,15 @@ FEWEST_TOKENS = 64
 KILLED = r"killed by signal 9|signal 9 \(SIGKILL\)|exit code -9\b|exit code 137\b|OOMKilled|with its supervisor"
 
 
+def halved(case: Case) -> Failure | None:
+    """One of several processes ran out of memory; half its rows is already noted for the next attempt."""
+    line = case.line("from now on half as many are held there")
+    if not line:
+        return None
+    cause = "The rows did not fit in the memory of one of the processors."
+    return Failure("out_of_memory", cause, line, "Go on with half the rows in memory at once", resume=True)
+
+
 def at_one_row(case: Case) -> Failure | None:
     """The trainer halved the rows at once until one was left, and that one did not fit."""
     if "OutOfMemory" not in case.types and not case.line(r"^OutOfMemory:", "even with one row at a time"):

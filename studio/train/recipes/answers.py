@@ -51,7 +51,7 @@ class Answers(TrainerCallback):  # type: ignore[misc]
         rows = [*self.held_out, *self.golden]
         if not rows or args.process_index or not writes(model) or self.is_sharded(args):
             return
-        texts = self._answered(model, more["processing_class"], rows, args.per_device_eval_batch_size)
+        texts = self._answered(model, more["processing_class"], rows, args)
         told, golden = texts[: len(self.held_out)], texts[len(self.held_out) :]
         self._tell_golden(state.global_step, golden)
         self._tell_samples(state.global_step, told)
@@ -73,11 +73,11 @@ class Answers(TrainerCallback):  # type: ignore[misc]
             facts = {"prompt": asked(row), "expected": expected(row), "answer": answer}
             self.events.emit("sample", step=step, **facts)
 
-    def _answered(self, model: Any, tokenizer: Any, rows: Rows, at_once: int) -> list[str]:
+    def _answered(self, model: Any, tokenizer: Any, rows: Rows, args: Any) -> list[str]:
         length = min(self.limit, _longest(tokenizer, rows))
-        size, texts = min(MOST_AT_ONCE, ROWS_PER_BATCH * at_once), []
+        size, texts = min(MOST_AT_ONCE, ROWS_PER_BATCH * args.per_device_eval_batch_size), []
         for start in range(0, len(rows), size):
-            if self.stop():
+            if args.world_size == 1 and self.stop():  # several processes may only leave together
                 raise Stopped(saved=False)
             prompts = [row["prompt"] for row in rows[start : start + size]]
             texts += [answer.text for answer in greedy(model, tokenizer, prompts, length)]

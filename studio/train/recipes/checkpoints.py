@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import zlib
 from collections.abc import Callable
@@ -21,12 +22,17 @@ def newest_complete(output: Path, on_harmed: Callable[[Path], None] = lambda _pa
     `on_harmed` hears of those that were whole once.
     """
     found = sorted(output.glob("checkpoint-*"), key=step_of, reverse=True)
-    for path in found:
-        if not is_whole(path):
-            if (path / MANIFEST).exists():
-                on_harmed(path)
-            shutil.rmtree(path)
-    return next((path for path in found if path.exists()), None)
+    whole = [path for path in found if is_whole(path)]
+    for path in (each for each in found if each not in whole and is_first()):
+        if (path / MANIFEST).exists():
+            on_harmed(path)
+        shutil.rmtree(path, ignore_errors=True)
+    return next(iter(whole), None)
+
+
+def is_first() -> bool:
+    """Whether this is the first of a run's processes: the one that writes and deletes."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def step_of(checkpoint: Path) -> int:

@@ -8,7 +8,6 @@ the very same losses.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import sys
@@ -33,7 +32,7 @@ from studio.train.failures.signs import is_disk_full, is_out_of_memory
 from studio.train.recipes import room
 from studio.train.recipes.answers import Answers
 from studio.train.recipes.callbacks import FiniteGradients, Reporter
-from studio.train.recipes.checkpoints import newest_complete, step_of
+from studio.train.recipes.checkpoints import is_first, newest_complete, step_of
 from studio.train.recipes.halt import Finished, Stopped
 from studio.train.recipes.judging import CHOICE, Judge, Patience
 from studio.train.recipes.outcome import summary
@@ -46,6 +45,7 @@ SUMMARY, ERROR = "summary.json", "error.json"
 STOPPED_POLITELY = 143
 NO_LIMIT = 1 << 30
 """Patience of a recipe that keeps no best checkpoint."""
+HALVED = "The rows did not fit in one processor's memory. Go on: from now on half as many are held there at once."
 Summary = dict[str, Any]
 
 
@@ -73,7 +73,7 @@ def train(
     finally:
         with suppress(OSError):
             events.close()
-    if _is_first():
+    if is_first():
         write_atomically(folder / SUMMARY, json.dumps(found, indent=1).encode())
     return found
 
@@ -86,7 +86,7 @@ def main(folder: Path) -> int:
         return STOPPED_POLITELY if train(folder, stop_asked=stop.is_set)["stopped"] else 0
     except Exception as error:
         traceback.print_exc()
-        if _is_first():
+        if is_first():
             told = {"error": getattr(error, "message", str(error)), "type": type(error).__name__}
             write_atomically(folder / ERROR, json.dumps(told | {"is_ours": isinstance(error, StudioError)}).encode())
         return 1
@@ -158,6 +158,8 @@ class _Attempt:
             accumulation=smaller.get(room.ACCUMULATION, training.gradient_accumulation_steps),
             where="evaluation" if evaluating else "training",
         )
+        if training.world_size > 1:  # the others wait for this process and can only be started anew together
+            raise OutOfMemory(HALVED) from error
         return True
 
     def _callbacks(self) -> list[Any]:
@@ -236,10 +238,6 @@ def _tell(events: EventLog, folder: Path, error: Exception) -> None:
         seen, _offset = tail(events.path)
         found = diagnose(error, seen, "", {})
         events.emit("failed", rule=found["rule"], error=found["cause"])
-
-
-def _is_first() -> bool:
-    return os.environ.get("RANK", "0") == "0"
 
 
 if __name__ == "__main__":
