@@ -1,8 +1,8 @@
 """What people ask for is what the model learns: KTO from users' thumbs, DPO from teammates' rankings.
 
-A model that learned from tickets answered stiffly more often than briefly and politely is made by SFT. Users thumb the stiff replies down
-and teammates rank the brief ones first, both with one mistake in ten. Measured on golden prompts that nobody trained
-on: the share of replies that are brief and polite, before and after.
+A model that learned from tickets answered stiffly more often than briefly and politely is made by SFT. Users thumb the
+stiff replies down and teammates rank the brief ones first, both with one mistake in ten. Measured on golden prompts
+that nobody trained on: the share of replies that are brief and polite, before and after.
 """
 
 from __future__ import annotations
