@@ -172,7 +172,7 @@ def gpus_at(session: Session, name: str, here: int) -> int:
         return 0
     place = PlaceRepository(session).named(name)
     if place is None and name != BUILT_IN:
-        raise InvalidInput(f"There is no place named “{name}”. Choose another, or add it under Settings, Places.")
+        raise InvalidInput(f"There is no place named “{name}”. Choose another, or add it under Settings, Compute.")
     if place is not None and place.kind != BUILT_IN:
         return 0
     return min(int((place.options if place else {}).get("processes") or here), here)

@@ -17,6 +17,7 @@ import httpx
 
 HOME = Path(os.environ.get("STUDIO_TEST_RAY_HOME") or Path.home() / ".cache" / "whetstone-ray")
 WANTED = "STUDIO_TEST_RAY"
+STARTS = 3
 TOKEN = "real-ray-token-0123456789abcdef"
 
 
@@ -40,39 +41,46 @@ class Cluster:
 
 @contextmanager
 def real_ray() -> Iterator[Cluster]:
-    """One node with two processors and token authentication, on free ports."""
-    temporary = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # its socket paths must be short
-    gcs, dashboard = _free(), _free()
+    """One node with two processors and token authentication, begun again when a busy machine let it die."""
+    for left in reversed(range(STARTS)):
+        temporary = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # its socket paths must be short
+        cluster = Cluster(f"http://127.0.0.1:{_free()}", TOKEN, temporary)
+        head = _started(cluster)
+        try:
+            if _answers(cluster, head):
+                yield cluster
+                return
+            if not left:
+                raise TimeoutError((temporary / "head.txt").read_text()[-2000:])
+        finally:
+            _end(head, temporary)
+
+
+def _started(cluster: Cluster) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "RAY_USAGE_STATS_ENABLED": "0"}
-    command = [HOME / "bin" / "ray", "start", "--head", "--num-cpus=2", "--node-ip-address=127.0.0.1"]
-    ports = [f"--port={gcs}", f"--dashboard-port={dashboard}", "--dashboard-host=127.0.0.1", f"--temp-dir={temporary}"]
-    head = subprocess.Popen(
-        [*command, *ports, "--disable-usage-stats", "--block"],
+    command = [HOME / "bin" / "ray", "start", "--head", "--num-cpus=2", "--node-ip-address=127.0.0.1", "--block"]
+    dashboard = ["--dashboard-host=127.0.0.1", f"--dashboard-port={cluster.url.rpartition(':')[2]}"]
+    return subprocess.Popen(
+        [*command, *dashboard, f"--port={_free()}", f"--temp-dir={cluster.temporary}", "--disable-usage-stats"],
         env=environment,
-        stdout=(temporary / "head.txt").open("wb"),
+        stdout=(cluster.temporary / "head.txt").open("wb"),
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
-    cluster = Cluster(f"http://127.0.0.1:{dashboard}", TOKEN, temporary)
-    try:
-        _wait_until_it_answers(cluster)
-        yield cluster
-    finally:
-        _end(head, temporary)
 
 
-def _wait_until_it_answers(cluster: Cluster) -> None:
-    """The dashboard answers long before the agent that starts jobs does."""
+def _answers(cluster: Cluster, head: subprocess.Popen[bytes]) -> bool:
+    """Wait until it takes a job: the dashboard answers long before the agent that starts jobs does."""
     first, deadline = {"entrypoint": "true", "submission_id": "first"}, time.monotonic() + 180
     with httpx.Client(base_url=cluster.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60) as http:
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and head.poll() is None:
             try:
                 if http.post("/api/jobs/", json=first).status_code == 200:
-                    return
+                    return True
             except httpx.HTTPError:
                 pass  # not up yet
             time.sleep(0.5)
-    raise TimeoutError((cluster.temporary / "head.txt").read_text()[-2000:])
+    return False
 
 
 def _end(head: subprocess.Popen[bytes], temporary: Path) -> None:

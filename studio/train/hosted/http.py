@@ -100,7 +100,7 @@ class Api:
     def _error(self, code: int, said: str, wait: float | None) -> StudioError:
         company = self.company
         if code == 401 or (code == 403 and not said):
-            return Unavailable(f"{company} refused the key (HTTP {code}). Enter it again under Settings, Places.")
+            return Unavailable(f"{company} refused the key (HTTP {code}). Enter it again under Settings, Compute.")
         if code == 403:
             return Unavailable(f"{company} does not allow this with the saved key: {said}")
         if code == 402:

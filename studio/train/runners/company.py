@@ -28,7 +28,7 @@ class CompanyRunner:
             cost = (
                 f"about ${price.usd:.2f}: {price.sentence}" if price else f"{self.trainer.label} does not say how much."
             )
-            raise InvalidInput(f"This place costs money, {cost} Confirm that under Settings, Places, first.")
+            raise InvalidInput(f"This place costs money, {cost} Confirm that under Settings, Compute, first.")
         return self.trainer.start(replace(self.spec, run_id=handle_of(spec.run_id, attempt)))
 
     def status(self, handle: str) -> RunState:

@@ -51,7 +51,7 @@ class HfJobsRunner:
         from huggingface_hub import HfApi
 
         if not token:
-            raise InvalidInput("Hugging Face Jobs need a token that may write. Enter one under Settings, Places.")
+            raise InvalidInput("Hugging Face Jobs need a token that may write. Enter one under Settings, Compute.")
         self.options, self.token = options or {}, token
         self.api = HfApi(endpoint=url or HUB, token=token)
         self._name = ""
@@ -78,7 +78,7 @@ class HfJobsRunner:
         with plain_errors():
             found = next((each for each in self.api.list_jobs_hardware() if each.name == flavor), None)
         if found is None:
-            raise InvalidInput(f"The Hub has no hardware {flavor!r}. Correct it under Settings, Places.")
+            raise InvalidInput(f"The Hub has no hardware {flavor!r}. Correct it under Settings, Compute.")
         return float(found.unit_cost_usd) * (60 if found.unit_label == "minute" else 1)
 
     @property
@@ -97,7 +97,7 @@ class HfJobsRunner:
                 return found
             if not self.options.get("confirmed"):
                 raise InvalidInput(
-                    f"This place costs money: {self._price_sentence()} Confirm that under Settings, Places, first."
+                    f"This place costs money: {self._price_sentence()} Confirm that under Settings, Compute, first."
                 )
             self._send(spec, mine)
             return str(self.api.run_job(**self._job(spec, attempt, mine)).id)

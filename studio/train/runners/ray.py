@@ -44,7 +44,7 @@ class RayRunner:
         if not token and not is_loopback(url):
             raise InvalidInput(
                 "A Ray cluster on another machine needs a token: without one, whoever reaches it can run code on it. "
-                "Start it with RAY_AUTH_MODE=token and enter that token under Settings, Places."
+                "Start it with RAY_AUTH_MODE=token and enter that token under Settings, Compute."
             )
         self.url, self.options = url.rstrip("/"), options or {}
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -227,7 +227,7 @@ def _state(found: dict[str, Any]) -> RunState:
 def _refuse(answer: httpx.Response, url: str) -> None:
     if answer.status_code in (401, 403):
         raise Unavailable(
-            f"{url} refused the token (HTTP {answer.status_code}). Enter it again under Settings, Places."
+            f"{url} refused the token (HTTP {answer.status_code}). Enter it again under Settings, Compute."
         )
     if answer.is_redirect:
         raise Unavailable(f"{url} sends us elsewhere. Enter the address it answers at; a token is never sent on.")

@@ -20,7 +20,7 @@ class SharedFolder:
     def __init__(self, root: Path) -> None:
         if not root.is_dir():
             raise InvalidInput(
-                f"The shared folder {root} is not there. Mount it, or correct it under Settings, Places."
+                f"The shared folder {root} is not there. Mount it, or correct it under Settings, Compute."
             )
         self.root = root
 
