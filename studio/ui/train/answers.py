@@ -29,7 +29,8 @@ def sampled_answers(events: Events, running: bool) -> None:
     shown = by_step[step]
     right = sum(each["answer"] == each["expected"] for each in shown)
     st.caption(f"Step {step:,}: {right} of {len(shown)} equal to the data's answer.")
-    show_marked("Answers beside what was expected", answer_blocks(shown), key="answers", legend=LEGEND)
+    legend = LEGEND if right < len(shown) else ()
+    show_marked("Answers beside what was expected", answer_blocks(shown), key="answers", legend=legend)
 
 
 def samples_by_step(events: Events) -> dict[int, list[dict[str, Any]]]:

@@ -85,7 +85,10 @@ def golden_lines(events: Events) -> list[pd.Series[float]]:
     names = dict.fromkeys(name for event in seen for name in event if name not in _NOT_METRICS)
     points = {name: [(each["step"], each[name]) for each in seen if _is_number(each.get(name))] for name in names}
     alone = len(points) == 1
-    return [_line("Golden sample" if alone else f"Golden sample, {name}", found) for name, found in points.items()]
+    return [
+        _line("Golden sample" if alone else f"Golden sample, {name.replace('_', ' ')}", found)
+        for name, found in points.items()
+    ]
 
 
 def joined(lines: list[pd.Series[float]]) -> pd.DataFrame:

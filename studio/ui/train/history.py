@@ -33,6 +33,7 @@ def history(project_id: str) -> None:
     if not rows:
         empty_state("model_training", "No run yet", "Set one up; it appears here as soon as it waits.", key="no_runs")
         return
+    st.subheader("Runs", anchor=False)
     shown = _filtered(rows)
     _compare_button()
     pages = -(-len(shown) // A_PAGE)
@@ -105,9 +106,10 @@ def _row(row: Row) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small", key=f"row_{run.id}"):
         box, about = f"{BOX}{run.id}", f"Compare {run.name}"
         st.checkbox(about, key=box, label_visibility="collapsed", width=20, on_change=_pick, args=(run.id,))
-        st.page_link(page_path("train"), label=plain(run.name), query_params={"run": run.id}, width=280)
+        with st.container(width=270):
+            st.page_link(page_path("train"), label=plain(run.name), query_params={"run": run.id})
         status_badge(row.status)
-        st.caption(plain(_method_label(run.method)), width=190)
+        st.caption(plain(_method_label(run.method)), width=180)
         st.caption(plain(result_of(run)), width="stretch")
         for tag in run.tags[:3]:
             st.badge(plain(tag), color="gray")
@@ -118,7 +120,7 @@ def result_of(run: TrainingRun) -> str:
     """A run's outcome in half a line."""
     exact, target = run.summary.get("greedy_exact"), run.summary.get("target") or {}
     if exact is not None:
-        return f"{percent(exact)} of held-out answers wholly right"
+        return f"{percent(exact)} wholly right"
     if target.get("after") is not None and target.get("before") is not None:
         return f"{target_label(str(target['name']))}: {target['before']:.3g} → {target['after']:.3g}"
     return str(run.failure.get("cause") or "")

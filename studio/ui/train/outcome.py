@@ -56,14 +56,15 @@ def _golden(summary: dict[str, Any]) -> Cells:
 def _golden_cell(name: str, found: dict[str, float], golden: dict[str, Any]) -> tuple[str, str, str]:
     before = (golden.get("before") or {}).get(name)
     text = f"95 % interval {percent(found['low'])} to {percent(found['high'])}, n={found['n']:,}. Never learned from."
-    value = f"{percent(before['mean'])} → {percent(found['mean'])}" if before else percent(found["mean"])
-    return f"Golden sample, {name.replace('_', ' ')}", value, text
+    value = f"{percent(before['mean'], 0)} → {percent(found['mean'], 0)}" if before else percent(found["mean"])
+    return f"Golden, {name.replace('_', ' ')}", value, text
 
 
 def _loss(summary: dict[str, Any]) -> Cells:
     held_out, training = summary.get("best_eval_loss"), summary.get("loss")
-    cells: Cells = [] if held_out is None else [("Best held-out loss", f"{held_out:.3f}", "Lower is better.")]
-    return cells if training is None else [*cells, ("Training loss", f"{training:.3f}", "At the last step.")]
+    if held_out is not None:
+        return [("Best held-out loss", f"{held_out:.3f}", "Lower is better.")]
+    return [] if training is None else [("Training loss", f"{training:.3f}", "At the last step; lower is better.")]
 
 
 def target_label(name: str) -> str:

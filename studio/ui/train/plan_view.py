@@ -45,7 +45,7 @@ def show_plan(choice: Choice, start: Start) -> dict[str, Any]:
         with reasons_here:
             _reasons(plan)
             _recipe(plan, choice, overrides)
-            _sweep(choice, start, overrides, plan)
+        _sweep(choice, start, overrides, plan)
         return overrides
     return {}
 

@@ -92,10 +92,11 @@ def waits_for(job: Job, titles: dict[str, str]) -> str:
 
 def _name(job: Job, run_id: str | None) -> None:
     label = plain(job.title or job.kind)
-    if run_id:
-        st.page_link(page_path("train"), label=label, query_params={"run": run_id}, width=300)
-    else:
-        st.markdown(label, width=300)
+    with st.container(width=290):
+        if run_id:
+            st.page_link(page_path("train"), label=label, query_params={"run": run_id})
+        else:
+            st.markdown(label)
 
 
 def _button(label: str, icon: str, job: Job, act: Callable[[Actor], object]) -> None:

@@ -31,8 +31,8 @@ def run_view(run_id: str) -> None:
     job_panel(job.id, key=f"run_{run.id}")
     if job.status == "failed":
         failure_card(run, current_studio().remedies.failure(run.id))
-    outcome(run)
     result_card(run)
+    outcome(run)
     live(run, job.status in UNFINISHED)
     recipe_part(run)
     log_part(run)
