@@ -38,7 +38,7 @@ def models(base: Path, adapted: bool) -> tuple[Any, Any]:
         model = get_peft_model(model, settings) if adapted else model
         add_fused_lm_head(plain(model), outputs=FIELDS)
         if compact:
-            add_compact_head(plain(model))
+            add_compact_head(plain(model), FIELDS[1:])
         made.append(model)
     return made[0], made[1]
 

@@ -19,6 +19,8 @@ MOST_SCORES = 2**26
 """Scores held at once (256 MiB); above it TRL's own function goes through the vocabulary piece by piece."""
 PIECE = 32768
 FIELDS = ("log_probs", "entropy", "log_sum_sq_probs", "mean_logits", "is_top1")
+SFT_FIELDS, PREFERENCE_FIELDS = ("entropy", "is_top1"), FIELDS[1:]
+"""What the trainers log besides the log-probabilities; the rest is not worked out."""
 RESHAPING = ("final_logit_softcapping", "logit_scale", "output_multiplier", "lm_head_multiplier", "logits_scaling")
 """Config keys of models whose scores are more than hidden states times weights."""
 
@@ -31,7 +33,7 @@ def fits(model: Any) -> bool:
     return isinstance(head, torch.nn.Linear) and head.weight.is_floating_point() and not (reshaped or mixture)
 
 
-def add_compact_head(model: Any) -> None:
+def add_compact_head(model: Any, fields: tuple[str, ...] = PREFERENCE_FIELDS) -> None:
     """Take over what TRL's `add_fused_lm_head` gave the model: same call, same answer, fewer positions."""
     fused = model.forward
 
@@ -42,25 +44,29 @@ def add_compact_head(model: Any) -> None:
             return fused(*args, fused_lm_head=fused_lm_head, **given, **kwargs)
         items = kwargs.pop("num_items_in_batch", None)
         hidden = self.base_model(*args, **kwargs | {"use_cache": False}).last_hidden_state[:, :-1]
-        return _output(hidden, self.get_output_embeddings(), labels[:, 1:], items)
+        return _output(hidden, self.get_output_embeddings(), labels[:, 1:], items, fields)
 
     model.forward = types.MethodType(forward, model)
 
 
-def _output(hidden: torch.Tensor, head: Any, labels: torch.Tensor, items: Any) -> FusedCausalLMOutput:
+def _output(
+    hidden: torch.Tensor, head: Any, labels: torch.Tensor, items: Any, fields: tuple[str, ...]
+) -> FusedCausalLMOutput:
     mask = labels != -100
-    scored = _scored(hidden[mask], head.weight, head.bias, labels[mask])
-    placed = [each.new_zeros(mask.shape).masked_scatter(mask, each) for each in scored]
-    loss = -placed[0].sum() / (mask.sum().clamp(min=1) if items is None else items)
+    scored = _scored(hidden[mask], head.weight, head.bias, labels[mask], fields)
+    placed = [None if each is None else each.new_zeros(mask.shape).masked_scatter(mask, each) for each in scored]
+    loss = -scored[0].sum() / (mask.sum().clamp(min=1) if items is None else items)
     return FusedCausalLMOutput(loss=loss, label_mask=mask, **dict(zip(FIELDS, placed, strict=True)))
 
 
-def _scored(hidden: torch.Tensor, weight: Any, bias: Any, labels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+def _scored(
+    hidden: torch.Tensor, weight: Any, bias: Any, labels: torch.Tensor, fields: tuple[str, ...]
+) -> tuple[Any, ...]:
     plain = hidden.dtype == weight.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
     if plain and len(labels) * len(weight) <= MOST_SCORES:
-        found: tuple[torch.Tensor, ...] = _Scores.apply(hidden, weight, bias, labels)
+        found: tuple[Any, ...] = _Scores.apply(hidden, weight, bias, labels, fields)
         return found
-    pieces: tuple[torch.Tensor, ...] = ChunkedLogProbFunction.apply(hidden, weight, bias, labels, 1.0, PIECE)
+    pieces: tuple[Any, ...] = ChunkedLogProbFunction.apply(hidden, weight, bias, labels, 1.0, PIECE, None, 1.0, fields)
     return pieces
 
 
@@ -68,26 +74,28 @@ class _Scores(torch.autograd.Function):  # type: ignore[misc]
     """Log-probabilities of the labels and what TRL logs about them; the backward reuses the probabilities."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: torch.Tensor, weight: Any, bias: Any, labels: torch.Tensor) -> tuple[Any, ...]:
+    def forward(
+        ctx: Any, hidden: torch.Tensor, weight: Any, bias: Any, labels: torch.Tensor, fields: tuple[str, ...]
+    ) -> tuple[Any, ...]:
         scores = functional.linear(hidden, weight, bias)
         top, first = scores.max(-1)
         wanted = scores.gather(-1, labels[:, None])[:, 0]
-        means = scores.mean(-1)
+        means = scores.mean(-1) if "mean_logits" in fields else None
         scores.sub_(top[:, None])
         chances = scores.exp()
         total = chances.sum(-1)
-        entropy = total.log() - _dot(chances, scores) / total
-        squares = _dot(chances, chances).log() - 2 * total.log()
+        entropy = total.log() - _dot(chances, scores) / total if "entropy" in fields else None
+        squares = _dot(chances, chances).log() - 2 * total.log() if "log_sum_sq_probs" in fields else None
         ctx.save_for_backward(hidden, weight, bias, labels, chances.div_(total[:, None]))
         ctx.set_materialize_grads(False)
         right = first == labels
-        ctx.mark_non_differentiable(entropy, squares, means, right)
+        ctx.mark_non_differentiable(*(each for each in (entropy, squares, means, right) if each is not None))
         return wanted - top - total.log(), entropy, squares, means, right
 
     @staticmethod
     def backward(ctx: Any, slope: torch.Tensor | None, *_: Any) -> tuple[Any, ...]:
         if slope is None:
-            return None, None, None, None
+            return None, None, None, None, None
         hidden, weight, bias, labels, chances = ctx.saved_tensors
         by_score = chances * -slope[:, None]
         by_score[torch.arange(len(labels)), labels] += slope
@@ -96,6 +104,7 @@ class _Scores(torch.autograd.Function):  # type: ignore[misc]
             by_score @ weight if by_hidden else None,
             by_score.t() @ hidden if by_weight else None,
             by_score.sum(0) if by_bias and bias is not None else None,
+            None,
             None,
         )
 

@@ -55,7 +55,7 @@ def grouped(trainer: Any, setup: Setup) -> list[picks.Pick]:
     return [pick]
 
 
-def headed(trainer: Any, setup: Setup) -> list[picks.Pick]:
+def headed(trainer: Any, setup: Setup, fields: tuple[str, ...] = compact.PREFERENCE_FIELDS) -> list[picks.Pick]:
     """Put the compact head on a trainer that uses TRL's fused head, where it is quicker."""
     models = [plain(each) for each in (trainer.model, getattr(trainer, "ref_model", None)) if each is not None]
     fits = picks.free(setup, "compact_head") and all(map(compact.fits, models))
@@ -63,7 +63,7 @@ def headed(trainer: Any, setup: Setup) -> list[picks.Pick]:
     if pick is None:
         return []
     for model in models:
-        compact.add_compact_head(model)
+        compact.add_compact_head(model, fields)
     return [pick]
 
 

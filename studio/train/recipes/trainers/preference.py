@@ -19,7 +19,6 @@ def pick_reference(setup: Setup) -> list[picks.Pick]:
     if pick is None or not picks.free(setup, "precompute_reference", *KEYS):
         return []
     args.precompute_ref_log_probs = True
-    args.precompute_ref_batch_size = args.precompute_ref_batch_size or args.per_device_eval_batch_size
     return [pick]
 
 
