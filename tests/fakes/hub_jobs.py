@@ -84,6 +84,9 @@ class FakeHub:
 
     def commit(self, lines: list[dict[str, Any]]) -> None:
         for line in lines:
+            if line["key"] == "deletedFolder":
+                gone = line["value"]["path"]
+                self.files = {path: each for path, each in self.files.items() if not path.startswith(gone)}
             if line["key"] == "file":
                 self.files[line["value"]["path"]] = base64.b64decode(line["value"]["content"])
 

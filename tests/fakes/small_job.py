@@ -17,7 +17,7 @@ def main(folder: Path) -> int:
     if mark := os.environ.get("JOB_MARK"):
         with open(mark, "a") as stream:
             stream.write(f"{os.getpid()}\n")
-    signal.signal(signal.SIGTERM, lambda _number, _frame: _stopped(folder))
+    signal.signal(signal.SIGTERM, lambda _number, _frame: _stopped(folder, how.get("saving_s", 0)))
     print("Loading the trainer", flush=True)
     with (folder / "events.jsonl").open("a") as events:
         for step in range(1, how.get("steps", 3) + 1):
@@ -38,7 +38,8 @@ def main(folder: Path) -> int:
     return 0
 
 
-def _stopped(folder: Path) -> None:
+def _stopped(folder: Path, saving_s: float) -> None:
+    time.sleep(saving_s)
     (folder / "summary.json").write_text(json.dumps({"stopped": True}))
     print("a checkpoint was saved", flush=True)
     os._exit(143)

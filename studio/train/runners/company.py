@@ -55,6 +55,9 @@ class CompanyRunner:
         }
         write_atomically(folder / SUMMARY, json.dumps(found).encode())
 
+    def forget(self, handle: str) -> None:
+        """Files at the company belong to the account; its owner deletes them."""
+
     def list_mine(self) -> Iterable[str]:
         """Not asked of companies."""
         return []

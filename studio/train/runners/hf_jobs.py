@@ -172,6 +172,12 @@ class HfJobsRunner:
             )
         luggage.unpack_results(Path(found).read_bytes(), folder)
 
+    def forget(self, handle: str) -> None:
+        """Delete the run's files from the repository."""
+        with plain_errors():
+            labels = self.api.inspect_job(job_id=handle, namespace=self.namespace).labels or {}
+            self.api.delete_folder(labels[LABEL], self.repository, repo_type="dataset")
+
     def list_mine(self) -> Iterable[str]:
         """Jobs of the account that carry our label."""
         with plain_errors():

@@ -20,7 +20,9 @@ from studio.train.runners.port import ERROR, SUMMARY, Runner, RunSpec, RunState,
 from studio.train.runners.record import Record
 
 POLL_S, LONGEST_POLL_S, SLICE_S = 2.0, 60.0, 0.2
+LOG_BYTES_PER_S = 500_000
 TRIES, GRACE_S, STOP_WITHIN_S = 4, 12.0, 15.0
+BEGUN = 0.04
 WAITING = ("queued", "starting")
 
 
@@ -57,7 +59,7 @@ class Journey:
         self.runner, self.spec, self.place, self.telling, self.poll_s = runner, spec, place, telling, poll_s
         self.folder = spec.folder
         self.record = Record.take_up(self.folder, place)
-        self._offset, self._unknown_since, self._progress = 0, 0.0, 0.04
+        self._offset, self._unknown_since, self._progress, self._copy_after = 0, 0.0, BEGUN, 0.0
 
     def go(self) -> dict[str, Any]:
         """The run's summary. Raises RunFailedThere, JobCancelled when only this process must end."""
@@ -82,7 +84,7 @@ class Journey:
         record.save(self.folder)
         self.telling.remember(record.handle)
         self._begin_events()
-        self.telling.report(0.04, f"Handing the run over to {self.place}")
+        self.telling.report(BEGUN, f"Handing the run over to {self.place}")
         record.handle = self._submitted()
         record.submitted = True
         record.save(self.folder)
@@ -138,19 +140,27 @@ class Journey:
             return
         self._unknown_since = 0.0
         if state.state in WAITING:
-            self.telling.report(0.04, f"Waiting for its turn on {self.place}. {state.reason}".strip())
+            self.telling.report(BEGUN, f"Waiting for its turn on {self.place}. {state.reason}".strip())
         elif state.progress is not None:
             self._progress = 0.05 + 0.88 * state.progress
             self.telling.report(self._progress, f"Training on {self.place}")
+        elif self._progress == BEGUN:
+            self.telling.report(BEGUN, f"Loading the trainer on {self.place}")
 
     def _copy(self, ended: bool) -> None:
-        """Bring what was printed since: lines into this job's log, events into the run's."""
+        """Bring what was printed since: lines into this job's log, events into the run's.
+
+        Some places always send the whole log, so a long one is asked for less often.
+        """
+        if not ended and time.monotonic() < self._copy_after:
+            return
         try:
             block, _after = self.runner.logs(self.record.handle, self._offset)
         except Unavailable:
             return
         found = taken_apart(block, ended)
         self._offset += found.taken
+        self._copy_after = time.monotonic() + self._offset / LOG_BYTES_PER_S
         for line in found.lines:
             print(line, flush=True)
         if not found.events:
@@ -229,6 +239,8 @@ class Journey:
             raise RunFailedThere(f"{self.place} says that the run is done, but it left no summary. Train again.")
         self.record.home = True
         self.record.save(self.folder)
+        with suppress(StudioError):  # what stays there is in nobody's way
+            self.runner.forget(self.record.handle)
 
     def _close(self, how: str) -> None:
         self.record.ended = how

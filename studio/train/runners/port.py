@@ -90,6 +90,10 @@ class Runner(Protocol):
         """Bring what an ended attempt made (summary, adapter or merged model) into the run's folder."""
         ...
 
+    def forget(self, handle: str) -> None:
+        """Clear away at the place what an attempt left whose results are home. Raises Unavailable."""
+        ...
+
     def list_mine(self) -> Iterable[str]:
         """Handles of every attempt that the place still knows and that came from here."""
         ...

@@ -101,6 +101,9 @@ class ProcessRunner:
     def collect(self, handle: str, folder: Path) -> None:
         """Nothing to bring: it worked in the run's own folder."""
 
+    def forget(self, handle: str) -> None:
+        """Nothing is cleared away: its log stays beside the run."""
+
     def list_mine(self) -> Iterable[str]:
         """Attempts that were started from here."""
         return sorted(path.name for path in self.root.glob("*") if path.is_dir())

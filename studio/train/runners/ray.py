@@ -182,6 +182,11 @@ class RayRunner:
             )
         luggage.unpack_results(found, folder)
 
+    def forget(self, handle: str) -> None:
+        """Empty the run's folders in the shared folder; the cluster keeps its own list of jobs."""
+        if self.shared:
+            self.shared.forget(handle.rpartition("-a")[0])
+
     def list_mine(self) -> Iterable[str]:
         """Jobs that were sent from a studio."""
         answer = self._ask("GET", "/api/jobs/")

@@ -52,6 +52,12 @@ class SharedFolder:
         part.rename(target)
         return target
 
+    def forget(self, run_id: str) -> None:
+        """Remove every attempt of this run and its fence."""
+        for attempt in self.root.glob(f"{run_id}-a*"):
+            shutil.rmtree(attempt, ignore_errors=True)
+        self.fence(run_id).unlink(missing_ok=True)
+
     def _take_up(self, earlier: str, part: Path) -> None:
         """The newest whole checkpoint of the attempt before, and its events."""
         before = self.attempt(earlier)

@@ -49,6 +49,8 @@ def test_files_travel_through_a_private_repository_and_results_come_home(
     log, offset = there.logs(handle, 0)
     assert b"Loading the trainer" in log and there.logs(handle, offset) == (b"", offset)
     assert list(there.list_mine()) == [handle]
+    there.forget(handle)
+    assert hub.files == {}
 
 
 def test_the_token_goes_as_a_secret_and_versions_are_pinned(there: HfJobsRunner, hub: FakeHub, spec: Specs) -> None:

@@ -320,6 +320,8 @@ def test_a_later_attempt_in_a_shared_folder_ends_the_earlier_one_and_takes_up_it
         time.sleep(0.05)
     assert runner.status(first).exit_code == 75
     runner.cancel(second, 1)
+    runner.forget(second)
+    assert list((tmp_path / "shared").iterdir()) == []
 
 
 def test_a_place_cannot_put_files_where_it_likes(

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from studio.jobs import processes
 from studio.train.runners.follow import taken_apart
 from studio.train.runners.port import Runner, RunSpec, RunState
+from studio.train.runners.ray import RayRunner
+from tests.fakes.ray_cluster import Cluster
 
 Specs = Callable[..., RunSpec]
 Waits = Callable[..., RunState]
@@ -133,3 +138,16 @@ def test_a_run_that_takes_too_long_is_ended(runner: Runner, spec: Specs, wait: W
     state = wait(runner.submit(short, 1))
     assert (state.state, state.exit_code) == ("failed", 124)
     assert "time limit" in state.reason
+
+
+@pytest.mark.slow
+def test_a_real_cluster_gives_a_job_the_grace_it_was_promised(cluster: Cluster, spec: Specs) -> None:
+    runner = RayRunner(cluster.url, cluster.token, {"python": sys.executable, "grace_s": 20})
+    asked = spec(steps=600, pause_s=0.1, saving_s=6)
+    handle = runner.submit(asked, 1)
+    wait_until_it_began(asked)
+    runner.cancel(handle, 20)
+    deadline = time.monotonic() + 60
+    while not runner.status(handle).ended and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert b"a checkpoint was saved" in runner.logs(handle, 0)[0], "Ray's own grace is three seconds"

@@ -20,7 +20,7 @@ from studio.jobs.queue import Jobs
 from studio.settings import Settings
 from studio.train.events import series, tail
 from studio.train.places import Places
-from studio.train.runners import carry_out
+from studio.train.runners import carry_out, several
 from tests.fakes import ray_cluster, ray_server
 from tests.fakes.frozen_rows import freeze_rows, make_row
 
@@ -113,3 +113,14 @@ def test_two_processes_learn_together_what_one_learns_alone(
         assert math.isclose(one, two, rel_tol=0.05), (one, two)
     assert summary["steps"] == whole_run[1]["steps"]
     assert (folder / "adapter" / "adapter_model.safetensors").exists()
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_accelerate_itself_reads_the_command_as_it_is_meant(strategy: str) -> None:
+    from accelerate.commands.launch import launch_command_parser
+
+    argv = several.command(4, strategy)
+    read = launch_command_parser().parse_args(list(argv[argv.index("launch") + 1 :]))
+    assert (read.num_processes, read.num_machines, read.module) == (4, 1, True)
+    assert (read.use_fsdp, read.multi_gpu) == (strategy == "fsdp", strategy == "ddp")
+    assert [read.training_script, *read.training_script_args] == ["studio.train.recipes.run", "{folder}"]
