@@ -27,6 +27,7 @@ class Family:
 
 DATES = "The base's own template also writes the date into the system message; LLaMA-Factory's does not."
 BY_NAME: tuple[tuple[str, Family], ...] = (
+    (r"deepseek|vision|-vl-", Family("", "")),
     (r"qwen-?3(?!\.).*(instruct-2507)", Family("chatml", "qwen3_nothink")),
     (r"qwen-?3(?!\.)(?!.*(coder|vl|omni|next|embedding|reranker))", Family("chatml", "qwen3", thinks=True)),
     (r"qwen-?2(\.5)?-(?!.*(vl|audio|omni))", Family("chatml", "qwen")),
@@ -34,6 +35,7 @@ BY_NAME: tuple[tuple[str, Family], ...] = (
     (r"smollm-", Family("chatml", "smollm")),
     (r"llama-3\.[23]-|llama-3\.1-", Family("llama3", "llama3", note=DATES)),
     (r"meta-llama-3-|llama-3-", Family("llama3", "llama3")),
+    (r"gemma-3-(1b|270m)", Family("gemma", "gemma2")),
     (r"gemma-3-", Family("gemma", "gemma3")),
     (r"gemma-2-", Family("gemma", "gemma2")),
     (r"phi-4-mini", Family("phi", "phi4_mini")),
