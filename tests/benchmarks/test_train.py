@@ -102,7 +102,11 @@ def _theirs(folder: Path, python: Path, *, tuned: bool) -> Figures:
     run.returncode = os.waitstatus_to_exitcode(status)
     job = time.monotonic() - started
     assert run.returncode == 0, (folder / "log.txt").read_text()[-2000:]
-    return llamafactory.told(folder) | {"job": job, "memory_mb": usage.ru_maxrss // 1024}
+    return llamafactory.told(folder) | {
+        "job": job,
+        "cpu": usage.ru_utime + usage.ru_stime,
+        "memory_mb": usage.ru_maxrss // 1024,
+    }
 
 
 def held_out_loss(folder: Path) -> float:
@@ -136,7 +140,8 @@ def tell(middle: dict[str, Figures]) -> None:
         slower, later = of["seconds"] / ours["seconds"], of["job"] / warm["job"]
         print(
             f"{mode:24s} {of['tokens'] / of['seconds']:7.0f} tokens/s, {of['seconds']:6.1f} s = {slower:.2f} x ours, "
-            f"job {of['job']:6.1f} s = {later:.2f} x ours warm, {of['memory_mb']:.0f} MB, loss {of['held_out']:.3f}"
+            f"job {of['job']:6.1f} s = {later:.2f} x ours warm, {of['cpu']:.1f} s of CPU, {of['memory_mb']:.0f} MB, "
+            f"loss {of['held_out']:.3f}"
         )
 
 

@@ -11,6 +11,7 @@ import os
 import random
 import resource
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -125,9 +126,10 @@ def main(mode: str, folder: Path) -> None:
         load(list(PRELOAD))
         print("warm", flush=True)
         sys.stdin.readline()
+    before = time.process_time() if mode.endswith("warm") else 0.0
     found = MODES[mode](folder)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(json.dumps(found | {"memory_mb": memory}), flush=True)
+    print(json.dumps(found | {"memory_mb": memory, "cpu": time.process_time() - before}), flush=True)
 
 
 if __name__ == "__main__":

@@ -270,3 +270,17 @@ def test_a_reward_model_is_a_plain_checkpoint_that_others_can_practise_against(
         "grpo", studio={"rewards": [{"name": "reward_model", "folder": str(judge)}]}, max_steps=2
     )
     assert len(curve(practised, "reward")) == 2
+
+
+@pytest.mark.parametrize("name", ["dpo", "kto"])
+def test_a_preference_run_that_was_stopped_goes_on_with_the_same_losses(
+    name: str, outcomes: Callable[[str], Any], polite: Path, tmp_path: Path
+) -> None:
+    from studio.train.recipes import run
+
+    lay_out(tmp_path, name, polite, {}, {"save_strategy": "steps", "save_steps": 100})
+    seen: list[str] = []
+    stopped = run.train(tmp_path, stop_asked=lambda: len(seen) >= 4, on_progress=lambda _done, text: seen.append(text))
+    assert stopped["stopped"] and stopped["steps"] < SETTINGS.get(name, AS_OTHERS)["max_steps"]
+    run.train(tmp_path)
+    assert curve(tmp_path, "loss") == curve(outcomes(name)[0], "loss")
