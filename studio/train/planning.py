@@ -10,6 +10,7 @@ from storage.database import Database
 from storage.repositories.models import ModelRepository
 from storage.repositories.training import TrainingRunRepository
 from storage.tables import Dataset, DatasetVersion, Model
+from studio.curate.snapshot import VersionData, read_version
 from studio.errors import InvalidInput, NotFound
 from studio.settings import Settings
 from studio.train import data
@@ -36,6 +37,15 @@ class Parts:
     version: DatasetVersion
     dataset: Dataset
     base: Model
+
+
+@dataclass(frozen=True)
+class Considered:
+    """A plan, and the data that it was made on."""
+
+    plan: Plan
+    rows: VersionData
+    lines: data.TrainingData
 
 
 class Planner:
@@ -79,14 +89,29 @@ class Planner:
 
     def plan(self, parts: Parts, preset: str, method: str, overrides: dict[str, Any] | None) -> Plan:
         """Advise on a run. Raises InvalidInput when the version lacks the data or a value cannot be used."""
+        return self.consider(parts, preset, method, overrides).plan
+
+    def consider(
+        self,
+        parts: Parts,
+        preset: str,
+        method: str,
+        overrides: dict[str, Any] | None,
+        rows: VersionData | None = None,
+    ) -> Considered:
+        """The plan with the data that it was made on; `rows` where the version was read already."""
         chosen = parse_overrides(overrides)
         refuse_without_data(self.offers(parts.version.id), method)
         self._refuse_strangers(parts, chosen)
-        return make_plan(self.situation(parts, method, chosen), preset, method, overrides)
+        rows = rows or read_version(self.artifacts, parts.version.digest)
+        every_turn = chosen.get("every_turn", False)
+        lines = self.lines(parts, method, seed=chosen.get("seed", 0), every_turn=every_turn, rows=rows)
+        return Considered(
+            make_plan(self.situation(parts, method, chosen, lines), preset, method, overrides), rows, lines
+        )
 
-    def situation(self, parts: Parts, method: str, chosen: dict[str, Any]) -> Situation:
+    def situation(self, parts: Parts, method: str, chosen: dict[str, Any], lines: data.TrainingData) -> Situation:
         """What the plan is made for: sizes, lengths, machine, speed."""
-        lines = self.lines(parts, method, seed=chosen.get("seed", 0), every_turn=chosen.get("every_turn", False))
         tokenizer, machine = tokenizer_of(self.artifacts, parts.base), self.machine()
         return Situation(
             shape=shape_of(self.artifacts, parts.base),
@@ -105,7 +130,14 @@ class Planner:
         )
 
     def lines(
-        self, parts: Parts, method: str, *, seed: int = 0, every_turn: bool = False, keep_digest: str = ""
+        self,
+        parts: Parts,
+        method: str,
+        *,
+        seed: int = 0,
+        every_turn: bool = False,
+        keep_digest: str = "",
+        rows: VersionData | None = None,
     ) -> data.TrainingData:
         """The training files of a run, the base's reading of tools considered."""
         return data.gather(
@@ -116,6 +148,7 @@ class Planner:
             tools=data.speaks_tools(template_of(self.artifacts, parts.base)),
             every_turn=every_turn,
             keep_digest=keep_digest,
+            rows=rows,
         )
 
     def machine(self) -> Machine:

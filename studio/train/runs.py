@@ -17,7 +17,6 @@ from storage.repositories.models import ModelRepository
 from storage.repositories.training import TrainingRunRepository
 from storage.tables import Dataset, DatasetVersion, Job, Model, TrainingRun
 from studio.access.actor import Actor, Role, permit
-from studio.curate.snapshot import read_version
 from studio.errors import Conflict, InvalidInput, NotFound
 from studio.jobs.folders import RunFolder, log_tail
 from studio.jobs.queue import Jobs
@@ -31,7 +30,7 @@ from studio.train.methods.offers import Offer
 from studio.train.models import hub_base
 from studio.train.places import gpus_at
 from studio.train.plan import Plan
-from studio.train.planning import Parts, Planner, refuse_without_data
+from studio.train.planning import Considered, Parts, Planner, refuse_without_data
 from studio.train.recipe_text import exported, parsed
 from studio.train.starting import LOCAL, Order, Wanted, enqueue
 from studio.train.weights import endings_of, template_of
@@ -96,8 +95,21 @@ class Training:
     ) -> tuple[Plan, list[Finding]]:
         """Plan and findings for a base on the Hub menu that the project has not registered yet."""
         parts = self.planner.parts_with(version_id, hub_base(project_id, hub_id))
-        plan = self.planner.plan(parts, preset, method, overrides)
-        return plan, self._examined(parts, plan)
+        considered = self.planner.consider(parts, preset, method, overrides)
+        return considered.plan, self._examined(parts, considered)
+
+    def planned(
+        self,
+        version_id: str,
+        base_model_id: str,
+        preset: str = "balanced",
+        method: str = "sft",
+        overrides: dict[str, Any] | None = None,
+    ) -> tuple[Plan, list[Finding]]:
+        """`plan` and `preflight` at once: the version is read a single time."""
+        parts = self.planner.parts(version_id, base_model_id)
+        considered = self.planner.consider(parts, preset, method, overrides)
+        return considered.plan, self._examined(parts, considered)
 
     def preflight(
         self,
@@ -108,8 +120,7 @@ class Training:
         method: str = "sft",
     ) -> list[Finding]:
         """What would make the run fail or mislead, worst first."""
-        parts = self.planner.parts(version_id, base_model_id)
-        return self._examined(parts, self.planner.plan(parts, preset, method, overrides))
+        return self.planned(version_id, base_model_id, preset, method, overrides)[1]
 
     def start(
         self,
@@ -237,8 +248,9 @@ class Training:
     def _wanted(
         self, parts: Parts, method: str, preset: str, overrides: dict[str, Any] | None, name: str | None
     ) -> Wanted:
-        plan = self.planner.plan(parts, preset, method, overrides)
-        for finding in self._examined(parts, plan):
+        considered = self.planner.consider(parts, preset, method, overrides)
+        plan = considered.plan
+        for finding in self._examined(parts, considered):
             if finding.severity == "error":
                 raise InvalidInput(finding.sentence)
         made, studio = plan.recipe(), plan.studio()
@@ -248,16 +260,14 @@ class Training:
     def _gpus(self, made: dict[str, Any]) -> int:
         return 1 if self.machine().gpu and not made.get("use_cpu") else 0
 
-    def _examined(self, parts: Parts, plan: Plan) -> list[Finding]:
-        rows, template = read_version(self.artifacts, parts.version.digest), template_of(self.artifacts, parts.base)
-        lines = self.planner.lines(parts, plan.method, seed=plan.value("seed"))
+    def _examined(self, parts: Parts, considered: Considered) -> list[Finding]:
         return examine(
-            rows,
-            plan,
-            template,
+            considered.rows,
+            considered.plan,
+            template_of(self.artifacts, parts.base),
             self.settings.runs,
-            lines=lines,
-            device=device_of(plan.situation.machine),
+            lines=considered.lines,
+            device=device_of(considered.plan.situation.machine),
             base=parts.base,
             endings=endings_of(self.artifacts, parts.base),
         )

@@ -17,7 +17,8 @@ from studio.curate.leakage import leaks
 from studio.curate.pairs import Pair, read_pairs
 from studio.curate.snapshot import Row, VersionData, read_version
 from studio.train import recipe
-from studio.train.data import judged, pairs, prompts, rows
+from studio.train.data import judged, pairs, prompts
+from studio.train.data import rows as answered
 from studio.train.data.messages import Messages, plain, speaks_tools
 from studio.train.data.source import Candidate, Line, Source, shuffled, sort_out, why_left_out
 from studio.train.methods import method as method_named
@@ -26,7 +27,7 @@ __all__ = ["Line", "Messages", "TrainingData", "gather", "of_version", "plain", 
 HELD_OUT_SHARE, HELD_OUT_MOST = 0.1, 200
 GOLDEN_PROMPTS, GOLDEN_WATCHED, KEPT_MOST = 5, 64, 64
 KINDS: dict[str, Callable[[Source], Iterator[Candidate]]] = {
-    "rows": rows.candidates,
+    "rows": answered.candidates,
     "pairs": pairs.candidates,
     "judged": judged.candidates,
     "prompts": prompts.candidates,
@@ -65,12 +66,14 @@ def gather(
     tools: bool = False,
     every_turn: bool = False,
     keep_digest: str = "",
+    rows: VersionData | None = None,
 ) -> TrainingData:
     """The training files of a frozen version for a method. Raises NotFound when the version's files are gone.
 
     `tools`: the base reads tool calls (`speaks_tools` of its template). `keep_digest`: a version not to be forgotten.
+    `rows`: the version, where it was read already.
     """
-    version, kept = read_version(artifacts, digest), _kept(artifacts, keep_digest) if keep_digest else []
+    version, kept = rows or read_version(artifacts, digest), _kept(artifacts, keep_digest) if keep_digest else []
     listed = partial(read_pairs, artifacts, digest)
     return of_version(version, method, seed=seed, tools=tools, every_turn=every_turn, pairs_of=listed, keep=kept)
 
@@ -92,7 +95,7 @@ def of_version(
     found = sort_out(KINDS[wants](source), seed, HELD_OUT_SHARE, HELD_OUT_MOST)
     golden = _golden(version.golden, tools)
     proof = [plain(row.messages) for row in golden] or [line["prompt"] for line in found.held_out]
-    watched = [rows.line_of(row, tools) for row in golden[:GOLDEN_WATCHED]]
+    watched = [answered.line_of(row, tools) for row in golden[:GOLDEN_WATCHED]]
     return TrainingData(found.train, found.held_out, proof[:GOLDEN_PROMPTS], found.left_out, watched, keep or [])
 
 
@@ -118,7 +121,7 @@ def _kept(artifacts: Artifacts, digest: str) -> list[Line]:
     version = read_version(artifacts, digest)
     usable = [row for row in version.train if not why_left_out(row, set())]
     others = sorted(usable, key=lambda row: shuffled(row.prompt_hash, 0))
-    return [rows.line_of(row) for row in [*_golden(version.golden, False), *others][:KEPT_MOST]]
+    return [answered.line_of(row) for row in [*_golden(version.golden, False), *others][:KEPT_MOST]]
 
 
 def _write(path: Path, lines: list[Line]) -> None:

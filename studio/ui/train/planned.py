@@ -49,8 +49,7 @@ def _planned(choice: Choice, overrides: str, newest: str) -> tuple[Plan, list[Fi
     version, preset, method = choice.version_id, choice.preset, choice.method
     if choice.base_kind == "hub":
         return training.plan_hub(choice.project_id, version, choice.base_key, preset, given, method)
-    plan = training.plan(version, choice.base_key, preset, method, given)
-    return plan, training.preflight(version, choice.base_key, preset, given, method)
+    return training.planned(version, choice.base_key, preset, method, given)
 
 
 @st.cache_data(ttl=60, show_spinner=False)
