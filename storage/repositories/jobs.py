@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
 from storage.repositories.base import Repository
-from storage.repositories.queue_order import Offer, claimable, place
+from storage.repositories.queue_order import Offer, claimable, place, waiting_for_gpus
 from storage.tables import Job, JobEvent
 from storage.types import now
 
@@ -34,7 +34,7 @@ class JobRepository(Repository[Job]):
         One statement: SKIP LOCKED on PostgreSQL, serialised by BEGIN IMMEDIATE on SQLite (where it compiles away).
         """
         offer = Offer(now(), free_gpus, free_gpus if all_gpus is None else all_gpus, tuple(without))
-        first = select(Job.id).where(*claimable(offer)).order_by(*place(Job)).limit(1)
+        first = select(Job.id).where(*claimable(offer, self._barrier(offer))).order_by(*place(Job)).limit(1)
         chosen = first.with_for_update(skip_locked=True).scalar_subquery()
         values: dict[str, Any] = {"status": "starting", "host": host, "exit_code": None, "progress_text": ""}
         values |= {"attempt": col(Job.attempt) + 1, "progress_from": col(Job.progress)}
@@ -51,7 +51,14 @@ class JobRepository(Repository[Job]):
     def next_kind(self, free_gpus: int, all_gpus: int, without: Collection[str] = ()) -> str | None:
         """The kind of job a claim would find; spares an idle worker the write lock."""
         offer = Offer(now(), free_gpus, all_gpus, tuple(without))
-        query = select(Job.kind).where(*claimable(offer)).order_by(*place(Job)).limit(1)
+        query = select(Job.kind).where(*claimable(offer, self._barrier(offer))).order_by(*place(Job)).limit(1)
+        return self.session.exec(query).first()
+
+    def _barrier(self, offer: Offer) -> Job | None:
+        """The first job that waits for more of this worker's GPUs; smaller ones behind it must not starve it."""
+        if offer.free_gpus >= offer.all_gpus:
+            return None
+        query = select(Job).where(*waiting_for_gpus(offer)).order_by(*place(Job)).limit(1)
         return self.session.exec(query).first()
 
     def fenced(self, job_id: str, attempt: int, states: Collection[str], what: str = "", /, **values: Any) -> bool:
@@ -90,7 +97,7 @@ class JobRepository(Repository[Job]):
         """Queued jobs that wait for one that stopped short, each with that one."""
         first = aliased(Job)
         query = select(Job, first).join(first, col(first.id) == col(Job.after_job_id))
-        query = query.where(Job.status == "queued", col(first.status).in_(STOPPED))
+        query = query.where(Job.status == "queued", col(Job.after_job_id).is_not(None), col(first.status).in_(STOPPED))
         return list(self.session.exec(query.execution_options(populate_existing=True)))
 
     def too_big(self, gpus: int) -> list[Job]:

@@ -29,36 +29,33 @@ def place(job: type[Job]) -> tuple[ColumnElement[Any], ...]:
     return col(job.priority).desc(), col(job.order_at).asc(), col(job.id).asc()
 
 
-def claimable(offer: Offer) -> tuple[ColumnElement[bool], ...]:
-    """Whether this worker may take a job now."""
-    return *_due(Job, offer), col(Job.gpus) <= offer.free_gpus, _passes_no_waiting_gpu_job(offer)
+def claimable(offer: Offer, waits_for_gpus: Job | None) -> tuple[ColumnElement[bool], ...]:
+    """Whether this worker may take a job now. One with GPUs does not pass the one in front that waits for more."""
+    conditions = (*due(offer), col(Job.gpus) <= offer.free_gpus)
+    if waits_for_gpus is None:
+        return conditions
+    return *conditions, or_(col(Job.gpus) == 0, _sooner_than(waits_for_gpus))
 
 
-def _due(job: type[Job], offer: Offer) -> tuple[ColumnElement[bool], ...]:
+def waiting_for_gpus(offer: Offer) -> tuple[ColumnElement[bool], ...]:
+    """Whether a job could be taken now if more of this worker's GPUs were free."""
+    return *due(offer), col(Job.gpus) > offer.free_gpus, col(Job.gpus) <= offer.all_gpus
+
+
+def due(offer: Offer) -> tuple[ColumnElement[bool], ...]:
     """Queued, its time has come, the job before it succeeded, and the worker takes such kinds now."""
     first = aliased(Job)
-    done = select(first.id).where(first.id == job.after_job_id, first.status == "succeeded").exists()
+    done = select(first.id).where(first.id == Job.after_job_id, first.status == "succeeded").exists()
     return (
-        col(job.status) == "queued",
-        col(job.cancel_requested).is_(False),
-        or_(col(job.not_before).is_(None), col(job.not_before) <= offer.at),
-        or_(col(job.after_job_id).is_(None), done),
-        col(job.kind).not_in(offer.without),
+        col(Job.status) == "queued",
+        col(Job.cancel_requested).is_(False),
+        or_(col(Job.not_before).is_(None), col(Job.not_before) <= offer.at),
+        or_(col(Job.after_job_id).is_(None), done),
+        col(Job.kind).not_in(offer.without),
     )
 
 
-def _passes_no_waiting_gpu_job(offer: Offer) -> ColumnElement[bool]:
-    """A job with GPUs waits behind one in front that this worker could run once more of them are free."""
-    front = aliased(Job)
-    waits = and_(*_due(front, offer), col(front.gpus) > offer.free_gpus, col(front.gpus) <= offer.all_gpus)
-    sooner = or_(
-        col(front.priority) > Job.priority,
-        and_(
-            col(front.priority) == Job.priority,
-            or_(
-                col(front.order_at) < col(Job.order_at),
-                and_(col(front.order_at) == col(Job.order_at), col(front.id) < col(Job.id)),
-            ),
-        ),
-    )
-    return or_(col(Job.gpus) == 0, ~select(front.id).where(waits, sooner).exists())
+def _sooner_than(other: Job) -> ColumnElement[bool]:
+    same = col(Job.priority) == other.priority
+    tied = and_(col(Job.order_at) == other.order_at, col(Job.id) < other.id)
+    return or_(col(Job.priority) > other.priority, and_(same, or_(col(Job.order_at) < other.order_at, tied)))

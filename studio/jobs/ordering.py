@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from heapq import heappop, heappush
 from itertools import pairwise
 from typing import Literal
 
@@ -94,15 +95,16 @@ def a_moment(at: datetime | None) -> datetime | None:
 def in_order(queued: Sequence[Job], at: datetime) -> list[Job]:
     """The order in which one free slot would take these jobs: those put off later, a chain's stages in turn."""
     waiting = sorted(queued, key=lambda job: (_opens(job, at), *_place(job)))
-    held = {job.id for job in waiting}
-    if not any(job.after_job_id in held for job in waiting):
-        return waiting
+    number = {job.id: place for place, job in enumerate(waiting)}
+    ready = [place for place, job in enumerate(waiting) if job.after_job_id not in number]
+    following: dict[str, list[int]] = {}
+    for place, job in enumerate(waiting):
+        following.setdefault(job.after_job_id or "", []).append(place)
     taken: list[Job] = []
-    while waiting:
-        following = next((job for job in waiting if job.after_job_id not in held), waiting[0])
-        waiting.remove(following)
-        held.discard(following.id)
-        taken.append(following)
+    while ready:  # a heap: what becomes free to go competes with the others by its place
+        taken.append(waiting[heappop(ready)])
+        for place in following.get(taken[-1].id, ()):
+            heappush(ready, place)
     return taken
 
 
