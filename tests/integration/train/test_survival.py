@@ -5,9 +5,9 @@ import os
 import random
 import resource
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 
 from studio.errors import StorageFull
 from studio.train import recipe
-from studio.train.events import in_force, series, tail
+from studio.train.events import series, tail
 from studio.train.failures import symptoms
 from studio.train.failures.errors import Diverged, OutOfMemory
 from studio.train.recipes.checkpoints import step_of
@@ -257,24 +257,40 @@ def test_a_full_disk_ends_the_run_and_leaves_the_checkpoint_before(lay_out: LayO
 def test_killed_again_and_again_at_random_moments_the_weights_are_the_same(
     lay_out: LayOut, golden_run: Whole, tmp_path: Path
 ) -> None:
-    folder, source, killed = with_golden(lay_out("random")), random.Random(5), 0
+    source, left, resumed_at = random.Random(5), KILLS, set()
+    while left:
+        folder = with_golden(lay_out("random"))
+        left = killed_until_done(folder, tmp_path / "log.txt", source, left)
+        assert weights(folder) == weights(golden_run[0])
+        assert losses(folder) == losses(golden_run[0]) and choices(folder) == choices(golden_run[0])
+        resumed_at |= {event["resumed_at"] for event in events(folder, "train_begin")}
+    assert len(resumed_at) > 1, "some kill came after a checkpoint"
+
+
+def killed_until_done(folder: Path, log: Path, source: random.Random, left: int) -> int:
+    """Kill the run at random moments until it gets through; how many kills are left then."""
     while True:
-        process = start(folder, tmp_path / "log.txt")
-        if killed < KILLS:
-            process.join(source.uniform(0.1, 2.0))
+        process = start(folder, log)
+        if left:
+            await_a_moment(process, folder, source)
         else:
             process.join(120)
         if process.exitcode is None and process.pid:
             os.kill(process.pid, source.choice((signal.SIGKILL, signal.SIGTERM)))
-            killed += 1
+            left -= 1
         process.join(60)
         if process.exitcode == 0:
-            break
-        assert process.exitcode in (-signal.SIGKILL, -signal.SIGTERM, 143), (tmp_path / "log.txt").read_text()[-3000:]
-    assert weights(folder) == weights(golden_run[0])
-    assert losses(folder) == losses(golden_run[0]) and choices(folder) == choices(golden_run[0])
-    begins = [event for event in in_force(tail(folder / recipe.EVENTS)[0]) if event["kind"] == "train_begin"]
-    assert begins and killed, time.time()
+            return left
+        assert process.exitcode in (-signal.SIGKILL, -signal.SIGTERM, 143), log.read_text()[-3000:]
+
+
+def await_a_moment(process: BaseProcess, folder: Path, source: random.Random) -> None:
+    """Wait for a random number of events more, and a little longer: random by progress, however slow the machine."""
+    log, more = folder / recipe.EVENTS, source.randint(0, 16)
+    before = log.stat().st_size if log.exists() else 0
+    while process.exitcode is None and tail(log, before)[0][more:] == []:
+        process.join(0.01)
+    process.join(source.uniform(0, 0.1))
 
 
 def preferring(lay_out: LayOut, method: str, name: str) -> Path:
@@ -309,3 +325,25 @@ def test_preference_methods_go_on_as_exactly_also_with_dropout(lay_out: LayOut, 
     assert weights(cut) == weights(whole) and losses(cut) == losses(whole)
     assert choices(cut) == choices(whole)
     assert len({event["step"] for event in events(whole, "sample")}) == 4 and summary["golden"]
+
+
+def test_a_model_that_forgot_is_found_out_and_one_that_did_not_is_not(
+    learned_run: Whole, tmp_path: Path, base_folder: Path
+) -> None:
+    from studio.train.recipes.forgetting import guard
+
+    source = random.Random(9)
+    rows = [conversation(source) for _ in range(20)]
+    untaught = [{**row, "completion": [{"role": "assistant", "content": "I see."}]} for row in rows]
+    found = {}
+    for name, kept in (("taught", rows), ("unlearned", untaught)):
+        folder = tmp_path / name
+        (folder / recipe.DATA).mkdir(parents=True)
+        (folder / recipe.DATA / recipe.KEEP).write_text("".join(json.dumps(row) + "\n" for row in kept))
+        (folder / recipe.BASE).symlink_to(base_folder)
+        (folder / recipe.MERGED).symlink_to(learned_run[0] / recipe.MERGED)
+        found[name] = guard(folder)
+    assert found["taught"]["difference"]["difference"] > 0 and found["taught"]["difference"]["n"] == 20
+    before = found["unlearned"]["before"]["exact_match"]["mean"]
+    assert found["unlearned"]["difference"]["difference"] == pytest.approx(-before)
+    assert guard(learned_run[0]) == {}, "no rows to keep, nothing to say"
