@@ -24,7 +24,7 @@ def result_card(run: TrainingRun) -> None:
     with st.container(border=True, key="run_card", gap="small"):
         st.markdown(f"#### {plain(str(card.get('sentence', 'Done.')))}")
         for sentence in card.get("learned", []):
-            st.markdown(f":material/check: {plain(str(sentence))}")
+            st.markdown(f":material/chevron_right: {plain(str(sentence))}")
         for part, icon in (("overfit", "trending_up"), ("forgot", "psychology_alt")):
             if told := sentence_of(card.get(part)):
                 st.markdown(f":material/{icon}: {plain(told)}")

@@ -13,7 +13,7 @@ from studio.ui.formats import percent, plain, span
 from studio.ui.navigation import page_path
 from studio.ui.state import current_studio
 from studio.ui.train.fields import in_words
-from studio.ui.train.outcome import target_label
+from studio.ui.train.outcome import moved, target_label
 
 METRIC_WORDS = {
     "loss": "Training loss",
@@ -88,7 +88,8 @@ def differing(found: Comparison) -> pd.DataFrame:
 def outcomes(found: Comparison) -> pd.DataFrame:
     """One row per run with its figures."""
     names = unique_names(found)
-    return pd.DataFrame([{"Run": names[each.run_id], "State": each.status} | _figures(each) for each in found.outcomes])
+    rows = [{"Run": names[each.run_id], "State": each.status} | _figures(each) for each in found.outcomes]
+    return pd.DataFrame(rows).fillna("–")
 
 
 def unique_names(found: Comparison) -> dict[str, str]:
@@ -107,7 +108,7 @@ def _figures(outcome: Any) -> dict[str, str]:
     if numbers.get("greedy_exact") is not None:
         told["Held-out, wholly right"] = percent(numbers["greedy_exact"])
     if target.get("after") is not None and "loss" not in str(target.get("name")):
-        told[target_label(str(target["name"]))] = f"{target['before']:.3g} → {target['after']:.3g}"
+        told[target_label(str(target["name"]))] = moved(target)
     if numbers.get("best_eval_loss") is not None:
         told["Held-out loss"] = f"{numbers['best_eval_loss']:.3f}"
     if numbers.get("wall_s") is not None:

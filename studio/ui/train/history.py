@@ -13,9 +13,10 @@ from studio.ui.components import empty_state, status_badge
 from studio.ui.formats import ago, percent, plain
 from studio.ui.navigation import page_path
 from studio.ui.state import current_studio
-from studio.ui.train.outcome import target_label
+from studio.ui.train.outcome import moved
 
 A_PAGE, MOST = 20, 1000
+SHORT = {"rewards/accuracies": "Pairs right", "rewards/margins": "Margin", "accuracy": "Agrees", "reward": "Reward"}
 PICKED, BOX = "runs_picked", "pick_"
 
 
@@ -101,19 +102,25 @@ def _method_label(name: str) -> str:
     return METHODS[name].label if name in METHODS else name
 
 
+def short_label(name: str) -> str:
+    """The method as people who know it call it: DPO for “Prefer the better answer (DPO)”."""
+    label = _method_label(name)
+    return label.rpartition("(")[2].rstrip(")") if label.endswith(")") else label
+
+
 def _row(row: Row) -> None:
     run = row.run
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small", key=f"row_{run.id}"):
         box, about = f"{BOX}{run.id}", f"Compare {run.name}"
         st.checkbox(about, key=box, label_visibility="collapsed", width=20, on_change=_pick, args=(run.id,))
-        with st.container(width=270):
+        with st.container(width=260):
             st.page_link(page_path("train"), label=plain(run.name), query_params={"run": run.id})
         status_badge(row.status)
-        st.caption(plain(_method_label(run.method)), width=180)
+        st.caption(plain(short_label(run.method)), width=130)
         st.caption(plain(result_of(run)), width="stretch")
         for tag in run.tags[:3]:
             st.badge(plain(tag), color="gray")
-        st.caption(f"by {plain(run.created_by)}, {ago(run.created_at)}", width="content")
+        st.caption(f"{plain(run.created_by)}, {ago(run.created_at)}", width="content")
 
 
 def result_of(run: TrainingRun) -> str:
@@ -122,5 +129,5 @@ def result_of(run: TrainingRun) -> str:
     if exact is not None:
         return f"{percent(exact)} wholly right"
     if target.get("after") is not None and target.get("before") is not None:
-        return f"{target_label(str(target['name']))}: {target['before']:.3g} → {target['after']:.3g}"
+        return f"{SHORT.get(str(target['name']), str(target['name']))} {moved(target)}"
     return str(run.failure.get("cause") or "")

@@ -46,7 +46,8 @@ def _chain(run: TrainingRun) -> Links:
     runs = {each.id: each for each in current_studio().training.all(run.project_id)}
     page = page_path("train")
     links: Links = []
-    if run.after_run_id in runs:
+    base = _model(run.base_model_id)
+    if run.after_run_id in runs and not (base and base.training_run_id == run.after_run_id):
         links.append(("first_page", f"after {runs[run.after_run_id].name}", page, {"run": run.after_run_id}))
     links += [("last_page", f"then {each.name}", page, {"run": each.id}) for each in _after(run, runs)]
     if run.parent_run_id in runs:

@@ -14,6 +14,7 @@ from studio.ui.train.curves import LOSS, TARGETS, UNDER_THE_HOOD, Chart, Events,
 from studio.ui.train.happened import happened
 
 RIGHT = Chart("right", "Wholly right", "Share of answers the model would give exactly.", {}, is_share=True)
+TASK = Chart("task", "Task", "The best checkpoint is chosen on held-out rows; golden ones are only watched.", {}, True)
 
 
 def live(run: TrainingRun, running: bool) -> None:
@@ -47,7 +48,8 @@ def _live(run: TrainingRun, running: bool) -> None:
 
 
 def _charts(events: Events) -> list[tuple[Chart, pd.DataFrame]]:
-    found = [(LOSS, frame(events, LOSS.lines)), (RIGHT, task_frame(events))]
+    is_exact = any("eval_greedy_exact" in event for event in events)
+    found = [(LOSS, frame(events, LOSS.lines)), (RIGHT if is_exact else TASK, task_frame(events))]
     found += [(chart, frame(events, chart.lines)) for chart in TARGETS]
     return [(chart, table) for chart, table in found if not table.empty]
 

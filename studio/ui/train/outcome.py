@@ -45,7 +45,7 @@ def _target(summary: dict[str, Any]) -> Cells:
     before, after = target.get("before"), target.get("after")
     if before is None or after is None or "loss" in str(target.get("name")):
         return []
-    return [(target_label(str(target["name"])), f"{before:.3g} → {after:.3g}", "What this method is there to move.")]
+    return [(target_label(str(target["name"])), moved(target), "What this method is there to move.")]
 
 
 def _golden(summary: dict[str, Any]) -> Cells:
@@ -65,6 +65,14 @@ def _loss(summary: dict[str, Any]) -> Cells:
     if held_out is not None:
         return [("Best held-out loss", f"{held_out:.3f}", "Lower is better.")]
     return [] if training is None else [("Training loss", f"{training:.3f}", "At the last step; lower is better.")]
+
+
+def moved(target: dict[str, Any]) -> str:
+    """The method's own number before and after."""
+    before, after = target["before"], target["after"]
+    if "accurac" in str(target.get("name")):
+        return f"{percent(before, 0)} → {percent(after, 0)}"
+    return f"{before:.3g} → {after:.3g}"
 
 
 def target_label(name: str) -> str:

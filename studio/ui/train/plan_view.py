@@ -18,11 +18,11 @@ from studio.ui.state import current_actor, current_studio, reported_errors
 from studio.ui.train.advanced import advanced, set_values
 from studio.ui.train.choice import Choice, Start
 from studio.ui.train.doctor import doctor
+from studio.ui.train.exact import exact_recipe
 from studio.ui.train.fields import in_words
 from studio.ui.train.labels import label_worth
-from studio.ui.train.planned import fits, planned, recipe_of
+from studio.ui.train.planned import fits, planned
 from studio.ui.train.sweep import open_sweep
-from studio.ui.train.take_away import bundle_picker
 
 FITS = {"fits": ":green-badge[Fits]", "tight": ":orange-badge[Tight]", "too big": ":red-badge[Won't fit]"}
 
@@ -36,7 +36,7 @@ def show_plan(choice: Choice, start: Start) -> dict[str, Any]:
         plan, findings = planned(choice, overrides)
         with plan_here:
             st.markdown(f"**{plain(plan.sentence)}**")
-            _estimates(plan)
+            _estimates(plan, start)
             if plan.caution:
                 st.info(plain(plan.caution), icon=":material/lightbulb:")
             doctor(choice, plan, findings, overrides)
@@ -44,13 +44,13 @@ def show_plan(choice: Choice, start: Start) -> dict[str, Any]:
                 label_worth(current_actor(), choice)
         with reasons_here:
             _reasons(plan)
-            _recipe(plan, choice, overrides)
+            exact_recipe(plan, choice, start, overrides)
         _sweep(choice, start, overrides, plan)
         return overrides
     return {}
 
 
-def _estimates(plan: Plan) -> None:
+def _estimates(plan: Plan, start: Start) -> None:
     estimate = plan.estimate
     low, high = estimate.memory_range
     soonest, latest = estimate.seconds_range
@@ -63,11 +63,20 @@ def _estimates(plan: Plan) -> None:
         ("Steps", f"{plan.steps:,}", "Each step learns from one batch of rows."),
         ("Longest row", f"{plan.situation.lengths.longest:,} tokens", "Rows over the limit would be cut."),
     ]
-    if estimate.cost_usd is not None:
-        cells.insert(1, ("Cost", money(estimate.cost_usd), "Hours times the price per hour of the place it runs."))
-    metric_row(cells)
+    metric_row([*cells[:1], *_cost(plan, start), *cells[1:]])
     for badge in fits(plan):
         _badge(badge)
+
+
+def _cost(plan: Plan, start: Start) -> list[tuple[str, str, str]]:
+    """Hours times the price per hour of the place it runs, where one is set."""
+    place = current_studio().places.find(start.runner)
+    price = place.price_per_hour if place else current_studio().settings.price_per_hour
+    if not price:
+        return []
+    low, high = (money(price * seconds / 3600) for seconds in plan.estimate.seconds_range)
+    pace = " At this machine's pace; a faster place takes less time." if place else ""
+    return [("Cost", f"{low} to {high}", f"{money(price)} an hour.{pace}")]
 
 
 SPEED = {
@@ -111,19 +120,3 @@ def _sweep(choice: Choice, start: Start, overrides: dict[str, Any], plan: Plan) 
         return
     if st.button("Sweep", key="sweep", icon=":material/grid_view:", help=about):
         open_sweep(choice, start, overrides, plan)
-
-
-def _recipe(plan: Plan, choice: Choice, overrides: dict[str, Any]) -> None:
-    with st.expander("The exact recipe", icon=":material/receipt:", key="plan_recipe"):
-        text = recipe_of(plan)
-        st.code(text, language="yaml", height=320)
-        with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-            st.download_button("Download recipe.yaml", text, "recipe.yaml", "text/yaml", icon=":material/download:")
-            if choice.base_kind == "model":
-                bundle_picker(choice.method, "plan", lambda tool: _bundle(choice, overrides, tool))
-
-
-def _bundle(choice: Choice, overrides: dict[str, Any], tool: str) -> bytes:
-    parts = (choice.version_id, choice.base_key, tool)
-    how: dict[str, Any] = {"method": choice.method, "preset": choice.preset, "overrides": overrides}
-    return current_studio().takeaways.bundle_of_plan(*parts, **how)

@@ -524,3 +524,30 @@ def test_a_sweep_tells_its_total_and_starts_one_run_per_combination(
     made = studio.training.all(base.project_id)
     assert {run.recipe["learning_rate"] for run in made} == {0.01, 0.02}
     assert len({run.sweep_id for run in made}) == 1 and all(run.recipe["max_steps"] == 5 for run in made)
+
+
+def test_a_recipe_edited_by_hand_is_trained_and_a_wrong_key_is_named(
+    studio: Studio, version: DatasetVersion, base: Model, browser_of: Opened
+) -> None:
+    app = browser_of(Role.EDITOR).open("train")
+    area = next(each for each in app.text_area if each.label == "Recipe")
+    text = str(area.value)
+    area.set_value(text.replace("learning_rate", "learing_rate"))
+    press(app, "Train this recipe")
+    assert any("learning_rate" in error.value.replace("\\", "") for error in app.error)
+    area = next(each for each in app.text_area if each.label == "Recipe")
+    area.set_value(text.replace("learning_rate: 0.01", "learning_rate: 0.03"))
+    press(app, "Train this recipe")
+    [started] = studio.training.all(base.project_id)
+    assert started.recipe["learning_rate"] == 0.03
+
+
+def test_a_place_with_a_price_shows_what_the_run_would_cost(
+    studio: Studio, version: DatasetVersion, base: Model, browser_of: Opened
+) -> None:
+    studio.places.save(OPERATOR, "cluster", "ray", "http://127.0.0.1:8265", price_per_hour=36.0)
+    app = browser_of(Role.EDITOR).open("train")
+    assert "Cost" not in [metric.label for metric in app.metric]
+    app.selectbox(key="train_place").set_value("cluster").run()
+    [cost] = [metric.value for metric in app.metric if metric.label == "Cost"]
+    assert cost.startswith("$") and " to $" in cost
