@@ -10,17 +10,17 @@ from pathlib import Path
 from storage.tables import Model
 from studio.curate.snapshot import VersionData
 from studio.train.data import TrainingData, of_version, speaks_tools
-from studio.train.doctor.base import base as base_check
+from studio.train.doctor.base import reach
 from studio.train.doctor.disk import space
-from studio.train.doctor.features import features
+from studio.train.doctor.features import missing_features
 from studio.train.doctor.finding import Case, Check, Finding, worst_first
-from studio.train.doctor.lengths import lengths
-from studio.train.doctor.memory import memory
+from studio.train.doctor.lengths import cut_rows
+from studio.train.doctor.memory import room
 from studio.train.doctor.preferences import longer, thumbs
-from studio.train.doctor.repeats import repeats, torn
+from studio.train.doctor.repeats import exact_repeats, torn
 from studio.train.doctor.rows import amount, golden, left_out
-from studio.train.doctor.skew import skew
-from studio.train.doctor.template import ending, template
+from studio.train.doctor.skew import label_skew
+from studio.train.doctor.template import chat_template, ending
 from studio.train.machine import Device
 from studio.train.plan import Plan
 from studio.train.weights import Endings
@@ -28,8 +28,8 @@ from studio.train.weights import Endings
 __all__ = ["CHECKS", "Case", "Finding", "examine", "findings", "worst_first"]
 
 CHECKS: tuple[Check, ...] = (
-    *(amount, left_out, golden, repeats, torn, lengths, template, ending, memory, space),
-    *(skew, thumbs, longer, features, base_check),
+    *(amount, left_out, golden, exact_repeats, torn, cut_rows, chat_template, ending, room, space),
+    *(label_skew, thumbs, longer, missing_features, reach),
 )
 
 

@@ -11,7 +11,7 @@ GATED = ("meta-llama/", "google/gemma", "mistralai/")
 YES = ("1", "true", "yes", "on")
 
 
-def base(case: Case) -> Iterator[Finding]:
+def reach(case: Case) -> Iterator[Finding]:
     """A base still to be downloaded: from a Hub that is out of reach, or behind a licence."""
     if case.plan.situation.shape.quantized:
         text = "The base's weights are stored in fewer bits and cannot be trained as they are."

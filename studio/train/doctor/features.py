@@ -10,7 +10,7 @@ from studio.train.doctor.finding import Case, Finding
 QUANTIZER = "bitsandbytes"
 
 
-def features(case: Case) -> Iterator[Finding]:
+def missing_features(case: Case) -> Iterator[Finding]:
     """Four bits without their library, bf16 and FlashAttention on a GPU that is too old for them."""
     if case.value("training") == "qlora" and find_spec(QUANTIZER) is None:
         text = f"QLoRA needs the library {QUANTIZER}, which is not installed."

@@ -10,7 +10,7 @@ from studio.train.doctor.finding import Case, Finding
 STEP = 64
 
 
-def lengths(case: Case) -> Iterator[Finding]:
+def cut_rows(case: Case) -> Iterator[Finding]:
     """A cut row loses its answer first, or its question."""
     situation, limit = case.plan.situation, case.plan.value("max_length")
     counts = situation.lengths.counts

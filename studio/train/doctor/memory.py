@@ -13,7 +13,7 @@ from studio.train.plan import Plan
 NOTHING_FITS = "Choose a smaller base, or run on a machine with more memory."
 
 
-def memory(case: Case) -> Iterator[Finding]:
+def room(case: Case) -> Iterator[Finding]:
     """Too big is an error, tight a warning; each with the change that helps most."""
     estimate = case.plan.estimate
     if estimate.fit == "fits":

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from studio.train.doctor.finding import Case, Finding
 
 
-def repeats(case: Case) -> Iterator[Finding]:
+def exact_repeats(case: Case) -> Iterator[Finding]:
     """Exact repeats weigh double."""
     pairs = Counter((row.prompt_hash, row.output) for row in case.version.train)
     repeated = sum(count - 1 for count in pairs.values())

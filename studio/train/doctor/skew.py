@@ -17,7 +17,7 @@ WHOLE = "answer"
 NAMED = 3
 
 
-def skew(case: Case) -> Iterator[Finding]:
+def label_skew(case: Case) -> Iterator[Finding]:
     """Per class of answers: the whole answer, or every field of a JSON answer that takes few values."""
     if case.plan.method not in ("sft", "distil"):
         return

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from studio.train.doctor.finding import Case, Finding
 
 
-def template(case: Case) -> Iterator[Finding]:
+def chat_template(case: Case) -> Iterator[Finding]:
     """No template, or one without markers around answers."""
     if case.template is None:
         return

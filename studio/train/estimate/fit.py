@@ -74,9 +74,9 @@ def fixes(shape: ModelShape, load: Load, machine: Machine) -> list[Fix]:
     if single:
         return [Fix(change.label, change.overrides) for change in single]
     together = _together(shape, load, machine)
-    if together:
+    if _fits(shape, together.load, machine):
         return [Fix(together.label, together.overrides)]
-    base = _smaller_base(shape, load, machine)
+    base = _smaller_base(shape, _Change("", {}, load), machine) or _smaller_base(shape, together, machine)
     return [base] if base else []
 
 
@@ -84,8 +84,8 @@ def _mildest(shape: ModelShape, changes: Iterator[_Change], machine: Machine) ->
     return next((change for change in changes if _fits(shape, change.load, machine)), None)
 
 
-def _together(shape: ModelShape, load: Load, machine: Machine) -> _Change | None:
-    """Turn one knob after another as far as it goes, until the run fits."""
+def _together(shape: ModelShape, load: Load, machine: Machine) -> _Change:
+    """Turn one knob after another as far as it goes, until the run fits or all are turned."""
     so_far = _Change("", {}, load)
     for knob in KNOBS:
         options = list(knob(so_far.load, machine))
@@ -95,8 +95,8 @@ def _together(shape: ModelShape, load: Load, machine: Machine) -> _Change | None
         label = f"{so_far.label}, {change.label[0].lower()}{change.label[1:]}" if so_far.label else change.label
         so_far = _Change(label, so_far.overrides | change.overrides, change.load)
         if _fits(shape, so_far.load, machine):
-            return so_far
-    return None
+            break
+    return so_far
 
 
 def _checkpointing(load: Load, _machine: Machine) -> Iterator[_Change]:
@@ -136,11 +136,13 @@ KNOBS = (_micro_batch, _checkpointing, _adapter, _length)
 """Mildest first: fewer rows at once change nothing but speed, shorter rows lose text."""
 
 
-def _smaller_base(shape: ModelShape, load: Load, machine: Machine) -> Fix | None:
+def _smaller_base(shape: ModelShape, change: _Change, machine: Machine) -> Fix | None:
+    """The biggest base on the menu that fits with these settings."""
     smaller = [base for base in MENU if base.shape.parameters < shape.parameters]
     for base in sorted(smaller, key=lambda each: -each.shape.parameters):
-        if _fits(base.shape, load, machine):
-            return Fix(f"Choose a smaller base: {base.name} fits", {}, base.hub_id)
+        if _fits(base.shape, change.load, machine):
+            more = f"; {change.label[0].lower()}{change.label[1:]}" if change.label else ""
+            return Fix(f"Choose a smaller base: {base.name} fits{more}", change.overrides, base.hub_id)
     return None
 
 

@@ -16,10 +16,10 @@ KEPT_INPUTS = 2.2
 """Checkpointing keeps the input of every layer, and a little more."""
 FROZEN = 0.92
 """Frozen matrices keep a little less in fp32; in half precision the adapter's own copies make up for it."""
-SCORE_COPIES = {"cpu": 3, "gpu": 1}
-"""Scores, their logarithms and their gradients in fp32; on a GPU the trainer goes through them in pieces."""
-PIECE = 32_768
-"""Scores of this many tokens at once, where the trainer goes through them in pieces."""
+SCORE_COPIES = 3
+"""Scores, their logarithms and their gradients, in fp32."""
+PIECE, WHOLE = 32_768, 1 << 26
+"""Entries of the vocabulary that are scored at once, and scores up to which a CPU does it in one piece."""
 
 
 def memory_parts(shape: ModelShape, load: Load, machine: Machine) -> dict[str, int]:
@@ -82,9 +82,10 @@ def _reference(shape: ModelShape, load: Load, width: int) -> int:
 def _scores(shape: ModelShape, load: Load, machine: Machine) -> int:
     if load.method == "reward":
         return 0
-    device = "gpu" if machine.gpu else "cpu"
     positions = load.positions * load.scored_share
-    return int((min(positions, PIECE) if machine.gpu else positions) * shape.vocabulary * 4 * SCORE_COPIES[device])
+    in_one = not machine.gpu and positions * shape.vocabulary <= WHOLE
+    entries = shape.vocabulary if in_one else min(shape.vocabulary, PIECE)
+    return int(positions * entries * 4 * SCORE_COPIES)
 
 
 def _cache(shape: ModelShape, load: Load, width: int) -> int:
