@@ -48,7 +48,7 @@ def import_model(context: JobContext) -> dict[str, Any]:
 def _merged(context: JobContext, base: Model, arrival: Path) -> dict[str, Any]:
     """The plain checkpoint with the base's own tokenizer and template, and what it answers beside the base."""
     from studio.train.recipes import merge
-    from studio.train.takeaway.adopt import adopt
+    from studio.train.recipes.adopt import adopt
 
     context.report(0.1, "Merging with the base")
     weights, merged = context.artifacts.checkout(base.digest, context.folder / "base"), fresh(context.folder / "merged")
