@@ -50,6 +50,8 @@ class Fault:
     times: int = 1
     headers: dict[str, str] = field(default_factory=dict)
     said: str = "not now"
+    body: str = ""
+    """The answer as it is, instead of the company's usual shape."""
     after: bool = False
     """The work is done, and the answer is lost."""
 
@@ -123,7 +125,9 @@ class HostedServer:
         if fault:
             fault.times -= 1
         if fault and not fault.after:
-            self._send(to, fault.status, self.error_body(Refusal(fault.status, fault.said)), fault.headers)
+            self._send(
+                to, fault.status, fault.body or self.error_body(Refusal(fault.status, fault.said)), fault.headers
+            )
             return
         try:
             if not self.may(asked):
@@ -136,8 +140,10 @@ class HostedServer:
             return
         self._send(to, status, body, {})
 
-    def _send(self, to: BaseHTTPRequestHandler, status: int, body: dict[str, Any], headers: dict[str, str]) -> None:
-        content = json.dumps(body).encode()
+    def _send(
+        self, to: BaseHTTPRequestHandler, status: int, body: dict[str, Any] | str, headers: dict[str, str]
+    ) -> None:
+        content = (body if isinstance(body, str) else json.dumps(body)).encode()
         to.send_response(status)
         for name, value in {"Content-Type": "application/json", "Content-Length": str(len(content)), **headers}.items():
             to.send_header(name, value)

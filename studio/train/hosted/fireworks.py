@@ -9,7 +9,7 @@ from typing import Any
 from studio.errors import Conflict, InvalidInput, NotFound, Unavailable
 from studio.train.hosted.company import Company, Lost
 from studio.train.hosted.port import HostedResult, HostedSpec, HostedStatus, Price, State
-from studio.train.hosted.prices import by_the_token, epochs_of
+from studio.train.hosted.prices import by_size, by_the_token, epochs_of
 from studio.train.hosted.rows import Upload
 
 STATES: dict[str, State] = {
@@ -28,9 +28,9 @@ STATES: dict[str, State] = {
     "JOB_STATE_CANCELLED": "cancelled",
     "JOB_STATE_DELETING": "cancelled",
 }
-TIERS = ((16, 0.5), (80, 3.0), (300, 6.0))
+TIERS = ((16, 0.5), (80, 3.0), (300, 6.0), (10_000, 10.0))
 """(billions of parameters at most, USD per million tokens for SFT); pairs cost twice as much."""
-LARGEST = 10.0
+LARGEST_UPLOAD = 150 << 20
 READY_WITHIN_S, LOOK_EVERY_S = 600.0, 2.0
 SERVED_AT = "https://api.fireworks.ai/inference/v1"
 
@@ -50,7 +50,7 @@ class Fireworks(Company):
     def price(self, spec: HostedSpec) -> Price | None:
         """Tokens times epochs times the published price for models of this size."""
         model = self.model_of(spec)
-        tier = _tier(model)
+        tier = by_size(model, TIERS)
         listed = [(model, tier * (1 if _is_supervised(spec) else 2))] if tier else []
         return by_the_token(spec, self.uploads(spec)[0], model, listed, self.options)
 
@@ -133,10 +133,12 @@ class Fireworks(Company):
 
     def _dataset(self, upload: Upload) -> str:
         """A record under the file's own name, uploaded once, ready to train on."""
+        if upload.path.stat().st_size > LARGEST_UPLOAD:
+            raise InvalidInput("Fireworks takes files up to 150 MB here. Freeze a version with fewer or shorter rows.")
         path = f"{self._account}/datasets/{upload.name.removesuffix('.jsonl')}"
         if self._dataset_state(path) is None:
-            record = {"datasetId": path.rpartition("/")[2], "dataset": {"exampleCount": str(upload.rows)}}
-            record["dataset"]["userUploaded"] = {}  # type: ignore[index]
+            told: dict[str, Any] = {"exampleCount": str(upload.rows), "userUploaded": {}}
+            record = {"datasetId": path.rpartition("/")[2], "dataset": told}
             self.api.post(f"{self._account}/datasets", json=record)
         if self._dataset_state(path) != "READY":
             with upload.path.open("rb") as stream:
@@ -170,12 +172,3 @@ def _is_supervised(spec: HostedSpec) -> bool:
 
 def _collection(spec: HostedSpec) -> str:
     return "supervisedFineTuningJobs" if _is_supervised(spec) else "dpoJobs"
-
-
-def _tier(model: str) -> float | None:
-    """The price for the size in the model's name (…-8b-…, …-4p5b-…), or None when it names none."""
-    found = re.search(r"(?:^|[-_/x])(\d+(?:[p.]\d+)?)b(?:[-_]|$)", model.lower())
-    if not found:
-        return None
-    billions = float(found.group(1).replace("p", "."))
-    return next((price for most, price in TIERS if billions <= most), LARGEST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
 from collections.abc import Callable
@@ -38,6 +39,12 @@ def bearer(key: str) -> Signer:
         request.headers["Authorization"] = f"Bearer {key}"
 
     return sign
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """The certificates that are trusted, read once: it takes a tenth of a second."""
+    return httpx.create_ssl_context()
 
 
 @dataclass
@@ -131,12 +138,6 @@ class Api:
         return " ".join(text.split())[:SAID_AT_MOST]
 
 
-@cache
-def _tls() -> ssl.SSLContext:
-    """The certificates that are trusted, read once: it takes a tenth of a second."""
-    return httpx.create_ssl_context()
-
-
 def retry_after(answer: httpx.Response) -> float | None:
     """Seconds that the answer asks us to wait; dates count as nothing said."""
     try:
@@ -150,7 +151,9 @@ def _message(answer: httpx.Response) -> str:
     try:
         found = answer.json()
     except ValueError:
-        return answer.text[:SAID_AT_MOST] if "html" not in answer.headers.get("content-type", "") else ""
+        inside = re.search(r"<Message>(.*?)</Message>", answer.text, re.DOTALL)  # S3 speaks XML
+        plain = "" if "<" in answer.text[:1] else answer.text
+        return (inside.group(1) if inside else plain)[:SAID_AT_MOST]
     if not isinstance(found, dict):
         return ""
     error = found.get("error")

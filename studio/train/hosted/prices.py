@@ -5,6 +5,7 @@ Lists age: every price is shown with the month it was read, and is an estimate u
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,6 +15,7 @@ from studio.train.hosted.rows import Upload
 CHARACTERS_PER_TOKEN = 4
 READ = "2025"
 """When the lists below were read."""
+SIZE = re.compile(r"(?:^|[-_/x])(\d+(?:[p.]\d+)?)b(?:[-_]|$)")
 Listed = Iterable[tuple[str, float]]
 """(beginning of a model's name, USD per million trained tokens); the longest beginning that fits counts."""
 
@@ -30,6 +32,15 @@ def by_the_token(spec: HostedSpec, train: Upload, model: str, listed: Listed, op
     counted = "" if spec.tokens else " (tokens guessed from the text's length)"
     sentence = f"{trained:,.0f} tokens over {epochs:g} epochs at {how} of ${per_million:g} per million{counted}."
     return Price(round(trained * float(per_million) / 1_000_000, 4), sentence)
+
+
+def by_size(model: str, tiers: Iterable[tuple[float, float]]) -> float | None:
+    """The price of the first tier that the size in the model's name (…-8b-…, …-4p5b-…) fits; None without a size."""
+    found = SIZE.search(model.lower())
+    if not found:
+        return None
+    billions = float(found.group(1).replace("p", "."))
+    return next((price for most, price in tiers if billions <= most), None)
 
 
 def epochs_of(spec: HostedSpec) -> int:

@@ -8,7 +8,7 @@ from studio.errors import Conflict
 from studio.train.hosted.company import Company, Lost
 from studio.train.hosted.files import file_id
 from studio.train.hosted.port import HostedResult, HostedSpec, HostedStatus, Price, State
-from studio.train.hosted.prices import by_the_token, epochs_of
+from studio.train.hosted.prices import by_size, by_the_token, epochs_of
 from studio.train.hosted.rows import Upload
 
 STATES: dict[str, State] = {
@@ -24,6 +24,13 @@ STATES: dict[str, State] = {
     "completed": "succeeded",
 }
 LONGEST_SUFFIX = 40
+TIERS: dict[tuple[str, bool], tuple[tuple[float, float], ...]] = {
+    ("sft", True): ((16, 0.48), (69, 1.5), (100, 2.9)),
+    ("sft", False): ((16, 0.54), (69, 1.65), (100, 3.2)),
+    ("dpo", True): ((16, 1.2), (69, 3.75), (100, 7.25)),
+    ("dpo", False): ((16, 1.35), (69, 4.12), (100, 8.0)),
+}
+"""(billions of parameters at most, USD per million tokens), by method and whether an adapter is trained."""
 
 
 class Together(Company):
@@ -38,10 +45,15 @@ class Together(Company):
         return f"Together accepts the key; the account has {len(jobs)} fine-tuning jobs."
 
     def price(self, spec: HostedSpec) -> Price | None:
-        """What Together itself estimates, for which it must see the file; your own price where you entered one."""
+        """Together's own estimate once you confirmed the place, for it wants the rows; before, from published prices.
+
+        Your own price, where you entered one, goes before both.
+        """
         train, held_out = self.uploads(spec)
-        if own := by_the_token(spec, train, self.model_of(spec), (), self.options):
-            return own
+        model = self.model_of(spec)
+        if not self.options.get("confirmed") or model in (self.options.get("prices") or {}):
+            tier = by_size(model, _tiers(spec))
+            return by_the_token(spec, train, model, [(model, tier)] if tier else (), self.options)
         said = self.api.post("/fine-tunes/estimate-price", json=self._body(spec, train, held_out, estimate=True))
         if said.get("estimated_total_price") is None:
             return None
@@ -113,6 +125,10 @@ class Together(Company):
     def _last_word(self, handle: str) -> str:
         events: list[dict[str, Any]] = self.api.get(f"/fine-tunes/{handle}/events").get("data") or []
         return str(events[-1].get("message", "")) if events else ""
+
+
+def _tiers(spec: HostedSpec) -> tuple[tuple[float, float], ...]:
+    return TIERS["dpo" if spec.method == "dpo" else "sft", bool(spec.recipe.get("use_peft", True))]
 
 
 def _suffix(spec: HostedSpec) -> str:

@@ -176,7 +176,37 @@ def test_the_price_is_told_before_the_start(hosted: Hosted) -> None:
     price = hosted.trainer.price(hosted.spec)
     assert price is not None and price.usd > 0
     assert "tokens" in price.sentence
-    assert not hosted.server.jobs
+    assert not hosted.server.jobs and not hosted.server.files, "no row leaves before somebody confirmed"
+
+
+@pytest.mark.parametrize("hosted", ["together"], indirect=True)
+def test_a_company_that_estimates_is_asked_once_the_place_is_confirmed(hosted: Hosted) -> None:
+    price = hosted.another(confirmed=True).price(hosted.spec)
+    assert price is not None and price.usd == pytest.approx(2.4)
+    assert price.sentence == "Together estimates 2,400 tokens to train."
+
+
+@pytest.mark.parametrize("hosted", ["together", "fireworks"], indirect=True)
+def test_a_price_by_size_needs_a_size_in_the_models_name(hosted: Hosted) -> None:
+    assert hosted.another(model="acme/very-large").price(hosted.spec) is None
+    small, large = (hosted.another(model=f"acme/m-{size}b-it").price(hosted.spec) for size in ("4p5", "70"))
+    assert small is not None and large is not None and large.usd > 2 * small.usd
+
+
+@pytest.mark.parametrize("hosted", ["bedrock"], indirect=True)
+def test_a_refusal_in_xml_is_told_in_words(hosted: Hosted) -> None:
+    said = "<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>No write to it</Message></Error>"
+    hosted.server.faults.append(Fault(r"PUT /bucket", 403, body=said))
+    with pytest.raises(Unavailable, match="No write to it"):
+        hosted.trainer.start(hosted.spec)
+
+
+@pytest.mark.parametrize("hosted", ["fireworks"], indirect=True)
+def test_a_file_that_is_too_large_is_refused_before_it_is_sent(hosted: Hosted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("studio.train.hosted.fireworks.LARGEST_UPLOAD", 10)
+    with pytest.raises(InvalidInput, match="150 MB"):
+        hosted.trainer.start(hosted.spec)
+    assert not hosted.server.files
 
 
 def test_your_own_price_comes_before_the_published_one(hosted: Hosted) -> None:
