@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from importlib import import_module
+from inspect import get_annotations
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,9 @@ def _loaded(target: str) -> Any:
 
 
 def _keys(config: Any) -> dict[str, str]:
-    return {each.name: _simple(each.type) for each in dataclasses.fields(config)}
+    """By the classes' own annotations: the parser changes the fields' types while it reads a recipe."""
+    annotated = {name: kind for part in reversed(config.__mro__) for name, kind in get_annotations(part).items()}
+    return {each.name: _simple(annotated[each.name]) for each in dataclasses.fields(config)}
 
 
 def _simple(kind: Any) -> str:
