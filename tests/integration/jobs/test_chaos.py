@@ -21,7 +21,7 @@ from studio.settings import Settings
 from tests.fakes import job_kinds
 from tests.integration.jobs.conftest import Host, parent
 
-KILLS = {"cold": 35, "warm": int(os.environ.get("CHAOS_KILLS", "15"))}
+KILLS = {start: int(os.environ.get("CHAOS_KILLS", few)) for start, few in {"cold": 30, "warm": 12}.items()}
 TARGETS = {"worker": 3, "shim": 4, "job": 5, "grandchild": 2, "worker and shim": 1, "everything": 1, "warm process": 3}
 WITH_WORKER = ("worker", "worker and shim", "everything")
 

@@ -30,18 +30,7 @@ def warm(host: Host) -> Host:
     return host
 
 
-def test_a_job_is_forked_from_the_warm_process_and_starts_at_once(warm: Host) -> None:
-    took = []
-    for _ in range(3):
-        job = warm.put(n=1, pause=0)
-        done = warm.jobs.wait(job.id, 30)
-        assert done.finished_at and done.started_at
-        took.append((done.finished_at - done.started_at).total_seconds())
-    assert min(took) < 0.6, took  # a cold start takes longer to import what the job needs
-    assert [what.split()[0] for what in warm.history(job)][-1] == "succeeded" and warm.processes() == {}
-
-
-def test_a_forked_job_is_the_shims_child_in_a_session_of_its_own(warm: Host) -> None:
+def test_a_job_is_forked_as_the_shims_child_in_a_session_of_its_own(warm: Host) -> None:
     job = warm.put(n=10_000)
     warm.starts(job)
     roles = {role: pid for pid, role in warm.processes().items()}
@@ -77,20 +66,14 @@ def test_a_forked_job_outlives_worker_and_warm_process_and_is_adopted(warm: Host
     assert done.attempt == 1 and warm.lines(job, "starts") == [0] and warm.lines(job, "completions") == [80]
 
 
-def test_a_forked_job_whose_shim_is_killed_ends_and_resumes(warm: Host) -> None:
-    job = warm.put(n=120, pause=0.02)
+def test_a_killed_shim_is_resumed_and_a_killed_warm_process_made_anew(warm: Host) -> None:
+    job, (server,) = warm.put(n=120, pause=0.02), warm.warm_processes()
     warm.until(lambda: (warm.folder(job).work / "saved.json").exists())
-    shim = next(pid for pid, role in warm.processes().items() if role == "shim")
-    os.kill(shim, signal.SIGKILL)
+    os.kill(next(pid for pid, role in warm.processes().items() if role == "shim"), signal.SIGKILL)
+    warm.starts(job, 2)
+    os.kill(server, signal.SIGKILL)
     done = warm.jobs.wait(job.id, 60)
     assert done.attempt == 2 and warm.lines(job, "starts")[1] > 0 and warm.processes() == {}
-
-
-def test_a_warm_process_that_was_killed_is_made_anew_and_what_it_forked_goes_on(warm: Host) -> None:
-    running, (server,) = warm.put(n=60, pause=0.02), warm.warm_processes()
-    warm.starts(running)
-    os.kill(server, signal.SIGKILL)
-    assert warm.jobs.wait(running.id, 30).attempt == 1
     assert warm.jobs.wait(warm.put(n=2).id, 30).status == "succeeded"
     assert len(warm.warm_processes()) == 1 and warm.warm_processes() != [server]
 
@@ -139,9 +122,9 @@ def test_warm_start_is_off_when_told_so_and_beside_gpus(host: Host, changes: dic
     assert warm.held_back("test_steps", {}) == frozenset() and host.warm_processes() == []
 
 
-def test_a_job_in_another_environment_starts_cold(warm: Host) -> None:
-    mine = WarmStart(warm.settings, WARM_KINDS, WARM_MODULES)
-    env = {**warm.env, **environment(Job(kind="test_steps"), warm.settings, [])}
-    warm.until(lambda: not mine.held_back("test_steps", env), 20)
-    assert not mine.fork({}, {**env, "OMP_NUM_THREADS": "7"}, 0, 0)
-    mine.close()
+def test_a_job_in_another_environment_starts_cold(host: Host) -> None:
+    warm = WarmStart(host.settings, WARM_KINDS, WARM_MODULES)
+    env = {**host.env, **environment(Job(kind="test_steps"), host.settings, [])}
+    host.until(lambda: not warm.held_back("test_steps", env), 20)
+    assert not warm.fork({}, {**env, "OMP_NUM_THREADS": "7"}, 0, 0)
+    warm.close()
