@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,10 @@ class Cluster:
     url: str
     token: str
     temporary: Path
+
+    def processes(self, part: str) -> list[int]:
+        """Its processes whose command line has this part."""
+        return [pid for pid, line in _mine(self.temporary) if part in line]
 
 
 @contextmanager
@@ -91,12 +95,9 @@ def _end(head: subprocess.Popen[bytes], temporary: Path) -> None:
     except subprocess.TimeoutExpired:
         head.kill()
         head.wait()
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            if str(temporary).encode() in (path / "cmdline").read_bytes():
-                os.kill(int(path.name), 9)
-        except OSError:
-            continue  # it ended meanwhile
+    for pid, _line in _mine(temporary):
+        with suppress(ProcessLookupError):
+            os.kill(pid, 9)
     shutil.rmtree(temporary, ignore_errors=True)
 
 
@@ -105,3 +106,13 @@ def _free() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _mine(temporary: Path) -> Iterator[tuple[int, str]]:
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # it ended meanwhile
+        if str(temporary) in line:
+            yield int(path.name), line

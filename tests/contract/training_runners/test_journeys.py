@@ -357,3 +357,17 @@ def test_an_entrypoint_that_is_killed_is_told_by_the_cluster(
     thread.join(20)
     assert "signal 9" in ends[0].message
     assert json.loads((asked.folder / "place.json").read_text())["ended"] == "failed"
+
+
+def test_a_base_too_large_to_send_is_refused_with_the_fix(
+    there: RayRunner, ray: FakeRay, spec: Specs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("studio.train.runners.ray.LARGEST_PACKAGE", 10)
+    with pytest.raises(InvalidInput, match="shared folder"):
+        there.submit(spec(), 1)
+    assert ray.jobs == {} and ray.packages == {}
+
+
+def test_a_shared_folder_that_is_not_mounted_is_said(ray: FakeRay, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="is not there"):
+        RayRunner(ray.url, TOKEN, {"folder": str(tmp_path / "mnt")})

@@ -151,3 +151,29 @@ def test_a_real_cluster_gives_a_job_the_grace_it_was_promised(cluster: Cluster, 
     while not runner.status(handle).ended and time.monotonic() < deadline:
         time.sleep(0.2)
     assert b"a checkpoint was saved" in runner.logs(handle, 0)[0], "Ray's own grace is three seconds"
+
+
+@pytest.mark.slow
+def test_a_real_cluster_that_stops_answering_makes_the_run_unknown_until_it_answers_again(
+    cluster: Cluster, spec: Specs
+) -> None:
+    runner = RayRunner(cluster.url, cluster.token, {"python": sys.executable})
+    asked = spec(steps=300, pause_s=0.1)
+    handle = runner.submit(asked, 1)
+    job = wait_until_it_began(asked)
+    runner.http.timeout = 2.0
+    heads = cluster.processes("dashboard/dashboard.py")
+    assert heads
+    try:
+        for head in heads:
+            os.kill(head, signal.SIGSTOP)
+        state = runner.status(handle)
+        assert (state.state, "does not answer" in state.reason) == ("unknown", True)
+        assert processes.is_alive(job)
+    finally:
+        for head in heads:
+            os.kill(head, signal.SIGCONT)
+    runner.http.timeout = 60.0
+    assert runner.status(handle).state == "running"
+    assert runner.submit(asked, 1) == handle and len(began(asked)) == 1
+    runner.cancel(handle, 5)
