@@ -12,11 +12,14 @@ from studio.ui.state import current_actor, current_studio, reported_errors
 from studio.ui.train.choice import Choice, Start
 from studio.ui.train.planned import recipe_of
 from studio.ui.train.take_away import bundle_picker
+from studio.ui.train.unfold import unfold
 
 
 def exact_recipe(plan: Plan, choice: Choice, start: Start, overrides: dict[str, Any]) -> None:
     """The recipe in full, one click away."""
-    with st.expander("The exact recipe", icon=":material/receipt:", key="plan_recipe"):
+    with unfold("The exact recipe", icon="receipt", key="plan_recipe") as opened:
+        if not opened:
+            return
         text = recipe_of(plan)
         st.code(text, language="yaml", height=320)
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):

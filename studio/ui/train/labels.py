@@ -14,6 +14,7 @@ from studio.ui.components import active_jobs, next_step
 from studio.ui.formats import ago, plain
 from studio.ui.state import current_studio, reported_errors
 from studio.ui.train.choice import Choice
+from studio.ui.train.unfold import unfold
 
 KINDS = ("label_value",)
 ABOUT = "Learns from a quarter, a half and all of the rows, quickly, and tells what the next hundred would bring."
@@ -21,8 +22,11 @@ ABOUT = "Learns from a quarter, a half and all of the rows, quickly, and tells w
 
 def label_worth(actor: Actor, choice: Choice) -> None:
     """The card, its button, and the job while it runs."""
-    with st.expander("What would more labels bring?", icon=":material/query_stats:", key="label_worth"):
-        found = newest(choice.version_id)
+    found = newest(choice.version_id)
+    known = bool(found or current_studio().jobs.active(choice.project_id, KINDS))
+    with unfold("What would more labels bring?", icon="query_stats", key="label_worth", expanded=known) as opened:
+        if not opened:
+            return
         if found:
             _told(found)
         if not active_jobs(choice.project_id, KINDS, key="worth") and actor.can(Role.EDITOR):

@@ -12,6 +12,7 @@ from studio.ui.state import current_studio
 from studio.ui.train.answers import sampled_answers
 from studio.ui.train.curves import LOSS, TARGETS, UNDER_THE_HOOD, Chart, Events, frame, task_frame
 from studio.ui.train.happened import happened
+from studio.ui.train.unfold import unfold
 
 RIGHT = Chart("right", "Wholly right", "Share of answers the model would give exactly.", {}, is_share=True)
 TASK = Chart("task", "Task", "The best checkpoint is chosen on held-out rows; golden ones are only watched.", {}, True)
@@ -43,8 +44,9 @@ def _live(run: TrainingRun, running: bool) -> None:
             _draw(chart, table, 220)
     _hood(events)
     sampled_answers(events, running)
-    with st.expander("What happened", icon=":material/history:", key="happened"):
-        happened(events)
+    with unfold("What happened", icon="history", key="happened") as opened:
+        if opened:
+            happened(events)
 
 
 def _charts(events: Events) -> list[tuple[Chart, pd.DataFrame]]:
@@ -68,9 +70,9 @@ def _hood(events: Events) -> None:
     shown = [(chart, table) for chart, table in found if not table.empty]
     if not shown:
         return
-    with (
-        st.expander("Under the hood", icon=":material/speed:", key="hood"),
-        st.grid(4, min_column_width=240, gap="small"),
-    ):
-        for chart, table in shown:
-            _draw(chart, table, 150)
+    with unfold("Under the hood", icon="speed", key="hood") as opened:
+        if not opened:
+            return
+        with st.grid(4, min_column_width=240, gap="small"):
+            for chart, table in shown:
+                _draw(chart, table, 150)

@@ -10,6 +10,7 @@ from studio.train.methods.offers import Offer
 from studio.ui.formats import plain
 from studio.ui.navigation import page_named, pages_for
 from studio.ui.state import current_actor
+from studio.ui.train.unfold import unfold
 
 METHOD, FIRST, THEN = "train_method", "sft", "train_then"
 IN_FRONT = ("sft", "dpo", "kto", "grpo")
@@ -23,8 +24,11 @@ def choose_method(offers: Sequence[Offer]) -> str:
     others = [offer for offer in offers if offer.method.name not in IN_FRONT]
     _grid(sorted(front, key=lambda offer: IN_FRONT.index(offer.method.name)), chosen)
     open_first = any(offer.method.name == chosen for offer in others)
-    with st.expander(f"{len(others)} more ways to learn", expanded=open_first, key="more_methods"):
-        _grid(others, chosen)
+    with unfold(
+        f"{len(others)} more ways to learn", icon="more_horiz", key="more_methods", expanded=open_first
+    ) as opened:
+        if opened:
+            _grid(others, chosen)
     return chosen
 
 

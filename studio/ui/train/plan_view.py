@@ -23,6 +23,7 @@ from studio.ui.train.fields import in_words
 from studio.ui.train.labels import label_worth
 from studio.ui.train.planned import fits, planned
 from studio.ui.train.sweep import open_sweep
+from studio.ui.train.unfold import unfold
 
 FITS = {"fits": ":green-badge[Fits]", "tight": ":orange-badge[Tight]", "too big": ":red-badge[Won't fit]"}
 
@@ -31,9 +32,9 @@ def show_plan(choice: Choice, start: Start) -> dict[str, Any]:
     """The plan with its reasons and what the run doctor found; returns the values a person set."""
     plan_here, reasons_here = st.container(), st.container()
     with reported_errors():
-        advice, _findings = planned(choice, {})
-        overrides = advanced(advice, choice)
-        plan, findings = planned(choice, overrides)
+        advice = planned(choice, {})
+        overrides = advanced(advice[0], choice)
+        plan, findings = planned(choice, overrides) if overrides else advice
         with plan_here:
             st.markdown(f"**{plain(plan.sentence)}**")
             _estimates(plan, start)
@@ -101,7 +102,9 @@ def _badge(badge: Badge) -> None:
 
 
 def _reasons(plan: Plan) -> None:
-    with st.expander("Why these values", icon=":material/help:", key="reasons"):
+    with unfold("Why these values", icon="help", key="reasons") as opened:
+        if not opened:
+            return
         rows = [(each.label, in_words(each.value), each.reason, each.source) for each in plan.values]
         st.dataframe(
             pd.DataFrame(rows, columns=["What", "Value", "Why", "Where the rule comes from"]),

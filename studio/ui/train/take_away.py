@@ -9,13 +9,16 @@ import streamlit as st
 from storage.tables import TrainingRun
 from studio.train.methods import METHODS
 from studio.ui.state import current_studio, reported_errors
+from studio.ui.train.unfold import unfold
 
 BUNDLE = "bundle"
 
 
 def recipe_part(run: TrainingRun) -> None:
     """The exact recipe, how to do it again, and bundles for other tools."""
-    with st.expander("Recipe and take-away", icon=":material/receipt:", key="recipe"):
+    with unfold("Recipe and take-away", icon="receipt", key="recipe") as opened:
+        if not opened:
+            return
         text = current_studio().training.recipe_text(run)
         way = METHODS.get(run.method)
         if way and way.command:
@@ -32,7 +35,9 @@ def recipe_part(run: TrainingRun) -> None:
 
 def log_part(run: TrainingRun) -> None:
     """The end of the log, and all of it as a file."""
-    with st.expander("Log", icon=":material/terminal:", key="log"):
+    with unfold("Log", icon="terminal", key="log") as opened:
+        if not opened:
+            return
         st.code(current_studio().training.log(run) or "Nothing yet.", language=None, height=300)
         st.download_button(
             "Download the whole log",

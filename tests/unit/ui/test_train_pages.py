@@ -34,6 +34,12 @@ def texts(app: AppTest) -> str:
     return "\n".join(str(element.value) for kind in kinds for element in kind)
 
 
+def unfolded(app: AppTest, key: str) -> AppTest:
+    """The page with this expander open."""
+    app.session_state[key] = True
+    return app.run()
+
+
 def press(app: AppTest, label: str) -> AppTest:
     return next(button for button in app.button if button.label == label).click().run()
 
@@ -82,7 +88,7 @@ def test_without_a_version_it_points_to_curate(project: Project, browser_of: Ope
 def test_the_plan_is_told_in_a_sentence_with_time_memory_and_reasons(
     version: DatasetVersion, base: Model, browser_of: Opened
 ) -> None:
-    app = browser_of(Role.EDITOR).open("train")
+    app = unfolded(browser_of(Role.EDITOR).open("train"), "reasons")
     assert not app.exception
     assert "Teach tiny your 108 examples" in texts(app) and "Fits" in texts(app)
     assert [metric.label for metric in app.metric] == ["Time", "Memory", "Steps", "Longest row"]
@@ -129,7 +135,7 @@ def test_a_viewer_sees_the_plan_but_cannot_train(version: DatasetVersion, base: 
 
 
 def test_a_run_shows_its_outcome_recipe_and_answers_as_text(run: TrainingRun, browser_of: Opened) -> None:
-    app = browser_of(Role.EDITOR).open("train", run=run.id)
+    app = unfolded(browser_of(Role.EDITOR).open("train", run=run.id), "recipe")
     assert not app.exception
     assert "50.0%" in [metric.value for metric in app.metric]
     assert any("model_name_or_path: base" in code.value for code in app.code)
@@ -300,7 +306,7 @@ def test_a_viewer_cannot_change_the_queue(
 
 
 def test_the_exact_recipe_is_one_click_away(version: DatasetVersion, base: Model, browser_of: Opened) -> None:
-    app = browser_of(Role.EDITOR).open("train")
+    app = unfolded(browser_of(Role.EDITOR).open("train"), "plan_recipe")
     assert any("learning_rate: 0.01" in code.value and "per_device_train_batch_size" in code.value for code in app.code)
 
 
@@ -374,7 +380,7 @@ def test_one_batch_is_looked_at_by_a_job_and_its_findings_can_be_fixed(
 def test_what_more_labels_would_bring_is_told_with_its_interval_or_not_at_all(
     studio: Studio, version: DatasetVersion, base: Model, browser_of: Opened
 ) -> None:
-    app = browser_of(Role.EDITOR).open("train")
+    app = unfolded(browser_of(Role.EDITOR).open("train"), "label_worth")
     app.button(key="ask_worth").click().run()
     [job] = studio.jobs.active(base.project_id, ("label_value",))
     told = {
@@ -475,7 +481,7 @@ def test_a_failed_run_says_why_and_starts_again_with_the_fix(
 
 
 def test_a_bundle_is_made_for_another_tool(run: TrainingRun, browser_of: Opened) -> None:
-    app = browser_of(Role.EDITOR).open("train", run=run.id)
+    app = unfolded(browser_of(Role.EDITOR).open("train", run=run.id), "recipe")
     app.selectbox(key="bundle_tool").set_value("axolotl").run()
     app.button(key="make_bundle").click().run()
     assert not app.error and "Download the bundle" in [each.proto.label for each in app.get("download_button")]
@@ -529,7 +535,7 @@ def test_a_sweep_tells_its_total_and_starts_one_run_per_combination(
 def test_a_recipe_edited_by_hand_is_trained_and_a_wrong_key_is_named(
     studio: Studio, version: DatasetVersion, base: Model, browser_of: Opened
 ) -> None:
-    app = browser_of(Role.EDITOR).open("train")
+    app = unfolded(browser_of(Role.EDITOR).open("train"), "plan_recipe")
     area = next(each for each in app.text_area if each.label == "Recipe")
     text = str(area.value)
     area.set_value(text.replace("learning_rate", "learing_rate"))
