@@ -27,6 +27,7 @@ def find(context: JobContext) -> tuple[TrainingRun, Parts]:
         run = TrainingRunRepository(session).get(context.spec["run_id"])
         if run is None:
             raise NotFound(GONE)
+        run.failure = {}  # of an earlier attempt; this one has not failed yet
         if run.after_run_id:
             run.base_model_id = _made_before(ModelRepository(session), run.after_run_id).id
         source = TrainingRunRepository(session).source(run.dataset_version_id)

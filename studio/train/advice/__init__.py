@@ -9,7 +9,7 @@ from studio.errors import InvalidInput
 from studio.train.advice import adapter, learning, preference, rows, watching
 from studio.train.advice.overrides import NAMES, Overrides, parse_overrides
 from studio.train.estimate import Estimate, Load, Watched, estimate, load_of
-from studio.train.methods import Method, method
+from studio.train.methods import METHODS, Method, method
 from studio.train.plan import Choice, Plan, Situation
 from studio.train.writing import EVALUATIONS
 
@@ -89,9 +89,10 @@ def _at_once(situation: Situation, way: Method, advised: list[Choice], chosen: d
 
 
 def _only_asked(chosen: dict[str, Any], advised: list[Choice]) -> list[Choice]:
-    """Values that nothing advises and somebody set: a method without them ignores them, so they are refused later."""
+    """Values that nothing advises and somebody set; an adapter's mean nothing where every weight is trained."""
     named = {choice.name for choice in advised} | {"micro_batch", "checkpointing"}
-    return [Choice(name, name, value, "You chose this.", "you") for name, value in chosen.items() if name not in named]
+    asked = {name: value for name, value in chosen.items() if name not in named and not name.startswith("lora_")}
+    return [Choice(name, name, value, "You chose this.", "you") for name, value in asked.items()]
 
 
 def _override(choice: Choice, chosen: dict[str, Any]) -> Choice:
@@ -133,5 +134,6 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "teacher_model_id": ("distil",),
     "every_turn": ("sft", "distil"),
     "packing": ("sft", "distil"),
+    "order": tuple(name for name, way in METHODS.items() if way.trainer not in rows.UNORDERED),
 }
 """Values that only some methods have."""

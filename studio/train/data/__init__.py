@@ -89,13 +89,13 @@ def of_version(
     keep: list[Line] | None = None,
 ) -> TrainingData:
     """`gather` for a version that was read already."""
-    leaked, taught = set(leaks(version.train, version.golden)), method == "distil"
+    leaked, taught = set(leaks([*version.train, *version.disliked], version.golden)), method == "distil"
     source = Source(version, leaked, tools, pairs_of, answered=not taught, every_turn=every_turn)
     wants = "rows" if taught else method_named(method).need.what
     found = sort_out(KINDS[wants](source), seed, HELD_OUT_SHARE, HELD_OUT_MOST)
-    golden = _golden(version.golden, tools)
+    golden = _golden(version.golden)
     proof = [plain(row.messages) for row in golden] or [line["prompt"] for line in found.held_out]
-    watched = [answered.line_of(row, tools) for row in golden[:GOLDEN_WATCHED]]
+    watched = [answered.line_of(row) for row in golden[:GOLDEN_WATCHED]]
     return TrainingData(found.train, found.held_out, proof[:GOLDEN_PROMPTS], found.left_out, watched, keep or [])
 
 
@@ -110,9 +110,9 @@ def sides(lines: list[Line]) -> tuple[int, int] | None:
     return (labels.count(True), labels.count(False)) if labels else None
 
 
-def _golden(golden: list[Row], tools: bool) -> list[Row]:
-    """Golden rows that can be asked; those that a person confirmed first."""
-    usable = [row for row in golden if not why_left_out(row, set(), tools)]
+def _golden(golden: list[Row]) -> list[Row]:
+    """Golden rows that are answered with text; those that a person confirmed first."""
+    usable = [row for row in golden if not why_left_out(row, set())]
     return sorted(usable, key=lambda row: not row.verified)
 
 
@@ -121,7 +121,7 @@ def _kept(artifacts: Artifacts, digest: str) -> list[Line]:
     version = read_version(artifacts, digest)
     usable = [row for row in version.train if not why_left_out(row, set())]
     others = sorted(usable, key=lambda row: shuffled(row.prompt_hash, 0))
-    return [answered.line_of(row) for row in [*_golden(version.golden, False), *others][:KEPT_MOST]]
+    return [answered.line_of(row) for row in [*_golden(version.golden), *others][:KEPT_MOST]]
 
 
 def _write(path: Path, lines: list[Line]) -> None:

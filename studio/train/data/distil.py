@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from studio.train.data import Line, TrainingData
 
 CACHE = "teacher.jsonl"
 SHOWN_FAILURES = 5
+NO_ANSWER = "the teacher did not answer"
 ONLY_CALLS = "It called a tool instead of answering."
 
 
@@ -82,7 +84,7 @@ def taught(
         raise Unavailable(f"The teacher answered none of {len(wanted):,} prompts: {why} Choose another one, or retry.")
     kept, held = _answered(given.train, lesson), _answered(given.held_out, lesson)
     lost = len(given.train) + len(given.held_out) - len(kept) - len(held)
-    left_out = given.left_out + type(given.left_out)({"the teacher did not answer": lost} if lost else {})
+    left_out = given.left_out + Counter({NO_ANSWER: lost})
     return replace(given, train=kept, held_out=held, left_out=left_out), lesson
 
 

@@ -83,7 +83,7 @@ def test_an_adapter_s_kind_rank_strength_and_place_become_trl_s_keys() -> None:
 
 
 def test_a_plan_for_every_weight_says_nothing_of_adapters() -> None:
-    plan = make_plan(TINY, overrides={"training": "full"})
+    plan = make_plan(TINY, overrides={"training": "full", "lora_r": 8})
     assert plan.value("lora_r") is None and plan.recipe()["use_peft"] is False
     assert "every weight" in plan.sentence
 
@@ -93,6 +93,7 @@ def test_a_plan_for_every_weight_says_nothing_of_adapters() -> None:
     [
         ("sft", {"beta": 0.1}, "is for dpo, ipo"),
         ("dpo", {"num_generations": 4}, "is for grpo"),
+        ("kto", {"order": "group_by_length"}, "kto has none"),
         ("sft", {"rewards": [{"name": "exact_match"}]}, "is for grpo"),
         ("grpo", {"rewards": [{"name": "exactmatch"}]}, "no scorer 'exactmatch'"),
         ("sft", {"task": {"name": "nonsense"}}, "no scorer 'nonsense'"),

@@ -106,6 +106,14 @@ def test_judged_answers_are_shuffled_and_carry_their_label() -> None:
     assert chosen.train == data.of_version(VersionData(rows, []), "kto").train
 
 
+def test_disliked_answers_are_judged_too_and_stay_on_their_prompt_s_side() -> None:
+    liked = [make_row(f"ticket {word}", "fine", rating="up") for word in WORDS]
+    disliked = [make_row(f"ticket {word}", "rude", rating="down") for word in WORDS]
+    chosen = data.of_version(VersionData(liked, [], disliked), "kto")
+    assert data.sides(chosen.train + chosen.held_out) == (len(WORDS), len(WORDS))
+    assert chosen.held_out and not asked(chosen.train) & asked(chosen.held_out)
+
+
 def test_prompts_carry_their_answer_as_the_reference() -> None:
     line = data.of_version(VersionData(ROWS[:1], []), "grpo").train[0]
     assert line == {"prompt": [{"role": "user", "content": "ticket aa"}], "reference": "aa"}
