@@ -137,9 +137,8 @@ def be_job(request: Request) -> NoReturn:
     show(request.argv, COOKIE, request.env)
     sys.argv = request.argv[2:]
     _draw_new_numbers()
-    from studio import run_job
-
-    sys.exit(run_job.main(request.argv[3], int(request.argv[4])))
+    _python, _m, module, job_id, attempt = request.argv
+    sys.exit(importlib.import_module(module).main(job_id, int(attempt)))
 
 
 def _draw_new_numbers() -> None:

@@ -31,6 +31,8 @@ def keep_private(training: Any, folder: Path) -> list[str]:
     if names:
         training.run_name = training.run_name or folder.parent.name
         training.push_to_hub = False
+        if getattr(training, "log_completions", False):
+            training.log_completions = False  # prompts and answers stay here
     training.report_to = names
     return names
 

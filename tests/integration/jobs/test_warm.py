@@ -100,6 +100,15 @@ def test_a_process_that_started_threads_forks_nothing(host: Host) -> None:
     warm.close()
 
 
+def test_the_real_trainers_load_on_one_thread(host: Host) -> None:
+    warm = WarmStart(host.settings)
+    env = {**host.env, **environment(Job(kind="train"), host.settings, [])}
+    host.until(lambda: not warm.held_back("train", env), 60)
+    assert len(host.warm_processes()) == 1, (host.settings.runs / "warm.txt").read_text()
+    assert (host.settings.runs / "warm.txt").read_text() == ""
+    warm.close()
+
+
 def test_an_idle_warm_process_is_let_go(host: Host) -> None:
     settings = Settings(home=host.settings.home, warm_minutes=0.02)
     warm = WarmStart(settings, WARM_KINDS, WARM_MODULES)

@@ -57,6 +57,13 @@ def test_trackio_stays_on_this_machine(installed: Path, monkeypatch: pytest.Monk
     assert "TRACKIO_SPACE_ID" not in os.environ and "TRACKIO_SERVER_URL" not in os.environ
 
 
+def test_prompts_and_answers_are_not_mirrored(installed: Path) -> None:
+    training = args("trackio")
+    training.log_completions = True
+    keep_private(training, folder(installed))
+    assert training.log_completions is False
+
+
 def test_wandb_goes_online_only_with_the_operators_key(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_API_KEY", "from-somewhere")
     monkeypatch.setenv("WANDB_MODE", "online")
