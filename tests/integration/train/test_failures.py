@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from studio.train import recipe
 from studio.train.events import tail
 from studio.train.failures import RULES, SYMPTOMS, diagnose, symptoms
 from tests.fakes.training_folder import change_studio, edit, own_base, write_rows
+from tests.fakes.training_process import start_several
 from tests.integration.train.conftest import conversation
 
 pytestmark = pytest.mark.slow
@@ -199,6 +201,26 @@ def test_memory_that_the_allocator_refuses() -> None:
     assert told["rule"] == "out_of_memory" and told["fix"]["overrides"] == {"micro_batch": 4}
 
 
+def test_several_processes_leave_together_when_one_is_out_of_memory_and_go_on_with_half(
+    lay_out: LayOut, tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    folder, log = lay_out("several", max_steps=2), tmp_path / "log.txt"
+    small = {"sft": "tests.fakes.small_memory:SmallMemorySft"}
+    codes = []
+    for _attempt in range(2):
+        processes = start_several(folder, log, 2, free_port(), small)
+        for process in processes:
+            process.join(200)
+        codes.append([process.exitcode for process in processes])
+        if codes == [[1, 1]]:
+            sentence = json.loads((folder / "error.json").read_text())["error"]
+            told = diagnose(sentence, tail(folder / recipe.EVENTS)[0], "", PLAN)
+            assert told["rule"] == "out_of_memory" and told["fix"]["resume"]
+    assert codes == [[1, 1], [0, 0]], log.read_text()[-3000:]
+    oom = [event for event in tail(folder / recipe.EVENTS)[0] if event["kind"] == "oom"]
+    assert [(event["micro_from"], event["micro_to"]) for event in oom] == [(8, 4)]
+
+
 def test_a_gpu_that_is_not_there() -> None:
     import torch
 
@@ -320,7 +342,12 @@ def test_a_run_that_goes_well_has_no_symptom(learned_run: tuple[Path, dict[str, 
 
 def test_every_rule_is_provoked_by_a_test() -> None:
     told = Path(__file__).read_text() + Path(__file__).with_name("test_survival.py").read_text()
-    elsewhere = {"at_one_row": "out_of_memory_at_one_row", "not_a_number": "Diverged", "disk_full": "StorageFull"}
+    elsewhere = {
+        "halved": "out_of_memory",
+        "at_one_row": "out_of_memory_at_one_row",
+        "not_a_number": "Diverged",
+        "disk_full": "StorageFull",
+    }
     names = [elsewhere.get(rule.__name__, rule.__name__) for rule in (*RULES, *SYMPTOMS)]
     assert [name for name in names if f'"{name}"' not in told and name not in ("Diverged", "StorageFull")] == []
     assert "pytest.raises(Diverged" in told and "pytest.raises(StorageFull" in told

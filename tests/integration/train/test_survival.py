@@ -26,7 +26,7 @@ from tests.integration.train.conftest import STEPS, conversation
 pytestmark = pytest.mark.slow
 Whole = tuple[Path, dict[str, Any]]
 LayOut = Callable[..., Path]
-KILLS = int(os.environ.get("STUDIO_KILLS", "6"))
+KILLS = int(os.environ.get("STUDIO_KILLS", "4"))
 WEIGHTS = Path(recipe.ADAPTER) / "adapter_model.safetensors"
 
 
@@ -105,9 +105,7 @@ def test_a_log_tells_speed_and_memory(golden_run: Whole) -> None:
     assert {"loss", "learning_rate", "grad_norm"} <= set(told[0])
 
 
-@pytest.mark.parametrize(
-    ("kind", "count"), [("eval", 1), ("log", 4), ("checkpoint", 1), ("log", 12), ("train_begin", 1)]
-)
+@pytest.mark.parametrize(("kind", "count"), [("eval", 1), ("log", 6), ("log", 12), ("train_begin", 1)])
 def test_stopped_anywhere_it_goes_on_as_if_nothing_had_happened(
     lay_out: LayOut, golden_run: Whole, kind: str, count: int
 ) -> None:
@@ -134,7 +132,7 @@ def test_interrupted_after_its_last_step_it_trains_no_further_step(lay_out: LayO
     assert losses(folder) == losses(golden_run[0])
 
 
-@pytest.mark.parametrize("harm", ["a changed byte", "a file lost", "unreadable and unsealed"])
+@pytest.mark.parametrize("harm", ["a changed byte", "unreadable and unsealed"])
 def test_a_harmed_checkpoint_is_left_for_the_one_before(lay_out: LayOut, golden_run: Whole, harm: str) -> None:
     from studio.train.recipes import run
 
@@ -156,9 +154,7 @@ def saved(folder: Path) -> list[Path]:
 def spoil(checkpoint: Path, harm: str) -> None:
     file = checkpoint / "adapter_model.safetensors"
     data = file.read_bytes()
-    if harm == "a file lost":
-        (checkpoint / "optimizer.pt").unlink()
-    elif harm == "a changed byte":
+    if harm == "a changed byte":
         file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     else:
         file.write_bytes(data[: len(data) // 2])
@@ -347,3 +343,26 @@ def test_a_model_that_forgot_is_found_out_and_one_that_did_not_is_not(
     before = found["unlearned"]["before"]["exact_match"]["mean"]
     assert found["unlearned"]["difference"]["difference"] == pytest.approx(-before)
     assert guard(learned_run[0]) == {}, "no rows to keep, nothing to say"
+
+
+def test_a_task_with_a_scorer_of_its_own_chooses_by_generated_answers(lay_out: LayOut) -> None:
+    from studio.train.recipes import run
+
+    folder = lay_out("scored")
+    change_studio(folder, task={"name": "valid_json"})
+    summary = run.train(folder)
+    told = events(folder, "eval")
+    assert [event["step"] for event in told] == [0, 4, 8, 12]
+    assert any(event["eval_task"] != event["eval_greedy_exact"] for event in told)
+    best = max(((event["eval_choice"], event["step"]) for event in told if event["step"]), key=lambda each: each[0])
+    assert summary["best_step"] == best[1]
+
+
+def test_a_process_of_its_own_leaves_its_error_as_a_sentence(lay_out: LayOut, tmp_path: Path) -> None:
+    folder = lay_out("alone", learning_rate="fast")
+    process = start(folder, tmp_path / "log.txt")
+    process.join(120)
+    assert process.exitcode == 1
+    told = json.loads((folder / "error.json").read_text())
+    assert told["type"] == "InvalidInput" and told["is_ours"] and "invalid float value: 'fast'" in told["error"]
+    assert not (folder / "summary.json").exists()
