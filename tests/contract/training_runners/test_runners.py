@@ -13,7 +13,7 @@ import pytest
 
 from studio.jobs import processes
 from studio.train.runners.follow import taken_apart
-from studio.train.runners.port import Runner, RunSpec, RunState
+from studio.train.runners.port import PYTHON, Runner, RunSpec, RunState
 from studio.train.runners.ray import RayRunner
 from tests.fakes.ray_cluster import Cluster
 
@@ -125,6 +125,16 @@ def test_a_killed_entrypoint_ends_the_run_and_takes_its_job_along(runner: Runner
     while processes.is_alive(job) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not processes.is_alive(job)
+
+
+def test_the_studio_s_own_source_is_there_in_this_version(runner: Runner, spec: Specs, wait: Waits) -> None:
+    asked = spec()
+    code = "import studio.train.recipe, studio.train.recipes.process as it; print('from', it.__file__)"
+    handle = runner.submit(RunSpec(asked.run_id, asked.folder, (PYTHON, "-c", code), asked.env), 1)
+    assert wait(handle).state == "succeeded"
+    lines = taken_apart(runner.logs(handle, 0)[0]).lines
+    where = next(line for line in lines if line.startswith("from "))
+    assert runner.in_place or "/code/studio/train" in where
 
 
 def test_a_run_that_nobody_knows_is_lost_and_not_failed(runner: Runner) -> None:

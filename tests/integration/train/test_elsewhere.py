@@ -15,12 +15,16 @@ from storage.database import Database
 from storage.tables import DatasetVersion, Model, Project, TrainingRun
 from studio.access.actor import Actor
 from studio.access.secrets import SecretBox
-from studio.jobs.context import JobContext
+from studio.jobs.context import JobCancelled, JobContext
+from studio.jobs.folders import RunFolder
 from studio.jobs.queue import Jobs
 from studio.settings import Settings
+from studio.train import jobs
 from studio.train.events import series, tail
+from studio.train.models import Models
 from studio.train.places import Places
 from studio.train.runners import carry_out, several
+from studio.train.runs import Training
 from tests.fakes import ray_cluster, ray_server
 from tests.fakes.frozen_rows import freeze_rows, make_row
 
@@ -28,16 +32,12 @@ pytestmark = pytest.mark.slow
 LayOut = Callable[..., Path]
 
 
-@pytest.fixture(params=["a small server", "a real cluster"])
-def ray(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
-    if request.param == "a small server":
-        with ray_server.fake_ray(tmp_path) as found:
-            yield found
-    elif reason := ray_cluster.why_not():
+@pytest.fixture
+def ray() -> Iterator[ray_cluster.Cluster]:
+    if reason := ray_cluster.why_not():
         pytest.skip(reason)
-    else:
-        with ray_cluster.real_ray() as cluster:
-            yield cluster
+    with ray_cluster.real_ray() as cluster:
+        yield cluster
 
 
 @pytest.fixture
@@ -69,8 +69,8 @@ def _run(database: Database, operator: Actor, project: Project, version: Dataset
     return run
 
 
-def test_a_run_on_ray_learns_exactly_what_it_learns_here(
-    ray: Any,
+def test_a_run_on_a_real_ray_learns_exactly_what_it_learns_here(
+    ray: ray_cluster.Cluster,
     lay_out: LayOut,
     whole_run: tuple[Path, dict[str, Any]],
     carried_out: Callable[[str, Path], tuple[TrainingRun, dict[str, Any]]],
@@ -124,3 +124,44 @@ def test_accelerate_itself_reads_the_command_as_it_is_meant(strategy: str) -> No
     assert (read.num_processes, read.num_machines, read.module) == (4, 1, True)
     assert (read.use_fsdp, read.multi_gpu) == (strategy == "fsdp", strategy == "ddp")
     assert [read.training_script, *read.training_script_args] == ["studio.train.recipes.run", "{folder}"]
+
+
+def test_a_run_stopped_at_a_place_goes_on_there_from_its_checkpoint_and_its_model_is_registered(
+    base_folder: Path,
+    database: Database,
+    artifacts: Artifacts,
+    settings: Settings,
+    project: Project,
+    operator: Actor,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "shared").mkdir()
+    training = Training(database, artifacts, Jobs(database), settings)
+    base = Models(database).register_base(
+        operator, project.id, "small", digest=artifacts.save_folder(base_folder), parameters=30_000
+    )
+    words = [left + right for left in "abcdefghij" for right in "abcdefgh"]
+    rows = [make_row(f"The cup {word} is red.", '{"light": true}') for word in words]
+    version = freeze_rows(database, artifacts, project.id, rows, [make_row("The lamp is red.", "no", "golden")])
+    with ray_server.fake_ray(tmp_path) as ray:
+        options = {"python": sys.executable, "poll_s": 0.2, "folder": str(tmp_path / "shared")}
+        Places(database, SecretBox(settings.secrets)).save(operator, "box", "ray", ray.url, ray.token, options)
+        run = training.start(operator, version.id, base.id, runner="box", overrides={"max_steps": 120})
+        job = training.jobs.get(str(run.job_id))
+        folder = RunFolder.of(settings.runs, job.id)
+        folder.prepare(1)
+        context = JobContext(job.id, 1, job.kind, job.spec, folder.work, settings, database, artifacts)
+        seen: list[str] = []
+        context.on_report = lambda _done, text: seen.append(text)
+        context.stop_asked = lambda: any("Step 1" in text for text in seen)
+        training.jobs.cancel(operator, job.id)
+        with pytest.raises(JobCancelled):
+            jobs.train(context)
+        context.stop_asked = lambda: False
+        result = jobs.train(context)
+        assert [name.rpartition("-")[2] for name in ray.jobs] == ["a1", "a2"]
+    begins = [event for event in tail(folder.work / "events.jsonl")[0] if event["kind"] == "train_begin"]
+    assert begins[-1]["resumed_at"] > 0, "the second attempt took up the checkpoint of the first"
+    assert training.get(run.id).summary["place"] == "box"
+    assert Models(database).get(result["model_id"]).kind == "tuned"
+    assert list((tmp_path / "shared").iterdir()) == [], "what was brought home is cleared away there"
