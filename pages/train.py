@@ -6,6 +6,7 @@ from studio.access.actor import Role
 from studio.ui.components import empty_state, next_step, page_header
 from studio.ui.state import current_actor, current_project, current_studio, reported_errors
 from studio.ui.train.bases import base_jobs, first_base, needs_first_base
+from studio.ui.train.bring_back import bring_back
 from studio.ui.train.compare import compare_view
 from studio.ui.train.history import history
 from studio.ui.train.plan_view import show_plan
@@ -59,4 +60,5 @@ with runs_tab:
     if runs_tab.open:
         queue(project.id)
         history(project.id)
+        bring_back(project.id, actor)
 next_step("Compare models on Evaluate", "evaluate")

@@ -32,8 +32,8 @@ def exact_recipe(plan: Plan, choice: Choice, start: Start, overrides: dict[str, 
 
 def _edit(text: str, choice: Choice, start: Start) -> None:
     """Change the text by hand, and train exactly that."""
-    with st.popover("Edit and train", icon=":material/edit:", width=640), st.form("recipe_form", border=False):
-        edited = st.text_area("Recipe", text, height=360)
+    with st.popover("Edit and train", icon=":material/edit:"), st.form("recipe_form", border=False):
+        edited = st.text_area("Recipe", text, height=360, width=560)
         started = st.form_submit_button("Train this recipe", type="primary")
     if started:
         with reported_errors():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from storage.tables import DatasetVersion, Job, Model, Project, Rehearsal, Train
 from storage.types import now
 from studio.access.actor import Actor, Role
 from studio.bootstrap import Studio
+from studio.errors import InvalidInput
 from studio.jobs.folders import RunFolder
 from studio.train.events import EventLog
 from studio.ui.train import marked
 from studio.ui.train.answers import answer_blocks
+from studio.ui.train.bring_back import take_in
 from studio.ui.train.curves import LOSS, TARGETS, frame, task_frame
 from studio.ui.train.differing import differences
 from studio.ui.train.happened import in_words
@@ -557,3 +560,15 @@ def test_a_place_with_a_price_shows_what_the_run_would_cost(
     app.selectbox(key="train_place").set_value("cluster").run()
     [cost] = [metric.value for metric in app.metric if metric.label == "Cost"]
     assert cost.startswith("$") and " to $" in cost
+
+
+def test_a_zip_that_holds_no_model_is_refused_with_the_reason(
+    studio: Studio, version: DatasetVersion, base: Model, browser_of: Opened
+) -> None:
+    app = unfolded(browser_of(Role.EDITOR).open("train", view="Runs"), "bring_back")
+    app.text_input(key="back_name").set_value("from elsewhere")
+    press(app, "Bring it back")
+    assert any("Choose the zip" in error.value for error in app.error)
+    with pytest.raises(InvalidInput):
+        take_in(OPERATOR, base.project_id, io.BytesIO(b"no zip at all"), base.id, "from elsewhere")
+    assert studio.jobs.active(base.project_id) == []
