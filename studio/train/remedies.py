@@ -24,7 +24,9 @@ class Remedies:
     def failure(self, run_id: str) -> dict[str, Any]:
         """Why the run failed; {} when it did not. Also tells of runs that were killed before they could say a word."""
         run = self.training.get(run_id)
-        job = self.jobs.get(str(run.job_id))
+        if not run.job_id:
+            return run.failure
+        job = self.jobs.get(run.job_id)
         if job.status != "failed":
             return {}
         kept = run.failure if run.failure.get("rule") not in (None, "unknown") else {}

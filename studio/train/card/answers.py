@@ -17,5 +17,12 @@ def wrong(events: list[dict[str, Any]], summary: dict[str, Any]) -> list[dict[st
     return [
         {name: event[name] for name in ("prompt", "expected", "answer")}
         for event in told
-        if event["step"] == kept and not exact.score(event["answer"], event["expected"])["exact_match"]
+        if event["step"] == kept and not _is_right(exact, event)
     ]
+
+
+def _is_right(exact: ExactMatch, sample: dict[str, Any]) -> bool:
+    """Whether a sample is as it should be; a judge's samples say so themselves."""
+    if "right" in sample:
+        return bool(sample["right"])
+    return exact.score(sample["answer"], sample["expected"])["exact_match"] == 1

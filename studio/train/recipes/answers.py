@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from transformers import TrainerCallback
 
 from studio.train.events import EventLog
@@ -49,7 +50,10 @@ class Answers(TrainerCallback):  # type: ignore[misc]
     def on_evaluate(self, args: Any, state: Any, control: Any, model: Any = None, **more: Any) -> None:
         """Score the golden rows, show samples, and add the task's score to the evaluation's numbers."""
         rows = [*self.held_out, *self.golden]
-        if not rows or args.process_index or not writes(model) or self.is_sharded(args):
+        if not rows or args.process_index or self.is_sharded(args):
+            return
+        if not writes(model):
+            self._tell_scores(state.global_step, model, more["processing_class"])
             return
         texts = self._answered(model, more["processing_class"], rows, args)
         told, golden = texts[: len(self.held_out)], texts[len(self.held_out) :]
@@ -73,6 +77,14 @@ class Answers(TrainerCallback):  # type: ignore[misc]
             facts = {"prompt": asked(row), "expected": expected(row), "answer": answer}
             self.events.emit("sample", step=step, **facts)
 
+    def _tell_scores(self, step: int, model: Any, tokenizer: Any) -> None:
+        """A judge writes nothing; its scores of a few pairs are shown instead."""
+        for row in (each for each in self.held_out[: self.shown] if each.get("chosen")):
+            better, worse = (score(model, tokenizer, [*row["prompt"], *row[name]]) for name in ("chosen", "rejected"))
+            told = f"{better:+.2f} for the better answer, {worse:+.2f} for the other"
+            facts = {"prompt": asked(row), "expected": "a higher score for the better answer", "answer": told}
+            self.events.emit("sample", step=step, right=better > worse, **facts)
+
     def _answered(self, model: Any, tokenizer: Any, rows: Rows, args: Any) -> list[str]:
         length = min(self.limit, _longest(tokenizer, rows))
         size, texts = min(MOST_AT_ONCE, ROWS_PER_BATCH * args.per_device_eval_batch_size), []
@@ -88,6 +100,19 @@ def writes(model: Any) -> bool:
     """Whether the model can answer at all; an adapter claims so for a judge too."""
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     return hasattr(inner, "generate")
+
+
+def score(model: Any, tokenizer: Any, messages: list[dict[str, Any]]) -> float:
+    """What a judge thinks of a conversation."""
+    text = tokenizer.apply_chat_template(messages, tokenize=False)
+    batch = tokenizer(text, return_tensors="pt", add_special_tokens=False, return_token_type_ids=False)
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            return float(model(**batch.to(model.device)).logits[0, 0])
+    finally:
+        model.train(was_training)
 
 
 def expected(row: dict[str, Any]) -> str:

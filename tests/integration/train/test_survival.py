@@ -366,3 +366,17 @@ def test_a_process_of_its_own_leaves_its_error_as_a_sentence(lay_out: LayOut, tm
     told = json.loads((folder / "error.json").read_text())
     assert told["type"] == "InvalidInput" and told["is_ours"] and "invalid float value: 'fast'" in told["error"]
     assert not (folder / "summary.json").exists()
+
+
+def test_a_judge_shows_its_scores_of_a_few_pairs(lay_out: LayOut) -> None:
+    from studio.train.recipes import run
+
+    folder = preferring(lay_out, "reward", "judge")
+    change_studio(folder, samples=2)
+    summary = run.train(folder)
+    shown = [event for event in events(folder, "sample") if event["step"] == summary["best_step"]]
+    assert len(shown) == 2 and all("for the better answer" in event["answer"] for event in shown)
+    assert all(
+        event["right"] == (float(event["answer"].split()[0]) > float(event["answer"].split()[5])) for event in shown
+    )
+    assert summary["target"]["name"] == "accuracy" and summary["target"]["after"] >= summary["target"]["before"]

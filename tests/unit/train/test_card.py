@@ -73,6 +73,11 @@ def test_it_fails_where_the_kept_step_s_answers_differ() -> None:
     assert any("gets wrong" in step["text"] for step in card["next"])
 
 
+def test_a_judge_s_samples_say_themselves_whether_they_are_right() -> None:
+    judged = [sample(4, "a higher score", "+1.00 for the better") | {"right": right} for right in (True, False)]
+    assert len(make_card(run(method="reward"), {"best_step": 4}, judged)["fails"]) == 1
+
+
 def test_learning_by_heart_is_seen_and_the_kept_step_told() -> None:
     learned = [{"kind": "log", "step": step, "max_steps": 60, "loss": 5 - step * 0.08} for step in range(1, 61)]
     watched = [
