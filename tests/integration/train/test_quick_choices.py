@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +110,16 @@ def picked(folder: Path) -> dict[str, str]:
     return {each["what"]: each["why"] for each in tail(folder / recipe.EVENTS)[0] if each["kind"] == "picked"}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def short_runs_are_grouped_too() -> Iterator[None]:
+    """Runs here are short, to be quick."""
+    from studio.train.recipes.trainers import picks
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(picks, "FEW_STEPS", 0)
+        yield
+
+
 @pytest.fixture(scope="module")
 def grouped_run(lay_out: LAY_OUT) -> tuple[Path, dict[str, Any]]:
     """Two epochs over rows of different lengths, nothing interrupted."""
@@ -194,6 +204,16 @@ def test_grouped_batches_hold_every_row_once_and_little_padding() -> None:
     assert 1 - sum(lengths) / padded < 0.1 < 0.4 < padding_share(lengths, 16)
     starts = [lengths[first[at]] for at in range(0, 960, 16)]
     assert starts != sorted(starts) and starts != sorted(starts, reverse=True)
+
+
+def test_rows_are_grouped_only_where_it_saves_much_of_a_long_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    from studio.train.recipes.trainers import picks
+
+    monkeypatch.setattr(picks, "FEW_STEPS", 100)
+    uneven_lengths = [10, 500] * 50
+    assert picks.grouping(uneven_lengths, batch=8, steps=100)
+    assert picks.grouping(uneven_lengths, batch=8, steps=99) is None
+    assert picks.grouping([60, 62] * 50, batch=8, steps=1000) is None
 
 
 def test_packing_is_chosen_only_where_attention_keeps_rows_apart_and_rows_are_short() -> None:

@@ -175,11 +175,34 @@ def test_a_tools_own_parser_accepts_every_bundle(tool: str, tmp_path: Path) -> N
             files = take_away(tool).files(given(tmp_path, method, changes))
             if tool != "unsloth" or "config.yaml" in files:
                 folders.append(unpacked(files, tmp_path / tool / f"{method}-{kind}"))
+    found = _said(python, tool, folders)
+    assert [each for each in found if not each["ok"]] == []
+    assert len(found) == len(folders)
+
+
+def _said(python: Path, tool: str, folders: list[Path]) -> list[dict[str, Any]]:
+    """What a tool's parser says of each folder."""
     command = [str(python), str(HERE / CHECKS[tool]), *map(str, folders)]
-    environment = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
-    said = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=280)
-    found = [json.loads(line) for line in said.stdout.splitlines() if line.startswith("{")]
-    assert [each for each in found if not each["ok"]] == [], said.stderr[-2000:]
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=280)
+    found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert found, done.stderr[-2000:]
+    return found
+
+
+@asked_for
+def test_axolotl_would_learn_the_answer_and_nothing_else(base_folder: Path, tmp_path: Path) -> None:
+    folders = [
+        unpacked(
+            take_away("axolotl").files(given(tmp_path, method, {}, base_that_travels(base_folder))), tmp_path / method
+        )
+        for method in ("sft", "dpo", "kto", "orpo", "simpo")
+    ]
+    found = _said(python_of("axolotl"), "axolotl", folders)
+    for each in found:
+        assert each["ok"], each
+        assert each["prompt"].strip().endswith("assistant") and "Ticket 0 has not come." in each["prompt"], each
+        assert each["learned"].strip() == '{"late": true}<|im_end|>', each
     assert len(found) == len(folders)
 
 
