@@ -19,5 +19,5 @@ WITHOUT_EFFECT = (
 def key_of(version: DatasetVersion, base: Model, method: str, values: Mapping[str, Any], **more: Any) -> str:
     """SHA-256 of version, base, method and the values that matter."""
     kept = {name: value for name, value in values.items() if name not in WITHOUT_EFFECT and value is not None}
-    facts = {"version": version.digest, "base": base.digest or base.hub_id, "method": method, "values": kept, **more}
+    facts = {"version": version.digest, "base": base.hub_id or base.digest, "method": method, "values": kept, **more}
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
