@@ -34,8 +34,9 @@ class Answers(TrainerCallback):  # type: ignore[misc]
         self.task, self.limit = studio["task"] or {"name": EXACT}, studio["max_new_tokens"] or MOST_TOKENS
         self.scorers = scorers_of(self.task)
         self.shown = studio["samples"]
-        self.golden = [row for row in golden[:MOST_ROWS] if expected(row)]
-        self.held_out = held_out[: MOST_ROWS if self.is_judged_by_answers else self.shown]
+        self.golden = [row for row in golden[:MOST_ROWS] if can_be_asked(row) and expected(row)]
+        asked_of = [row for row in held_out if can_be_asked(row)]
+        self.held_out = asked_of[: MOST_ROWS if self.is_judged_by_answers else self.shown]
 
     @property
     def is_judged_by_answers(self) -> bool:
@@ -121,8 +122,14 @@ def expected(row: dict[str, Any]) -> str:
         return ""
     wanted = row.get("completion") or row.get("chosen") or row.get("reference") or ""
     if isinstance(wanted, list):
-        return str(wanted[-1].get("content") or wanted[-1].get("tool_calls") or "")
+        return str(wanted[-1].get("content") or "")
     return str(wanted)
+
+
+def can_be_asked(row: dict[str, Any]) -> bool:
+    """Whether a plain text answer is wanted: calls of tools are learned, but not compared as text."""
+    wanted = row.get("completion") or [{}]
+    return not row.get("tools") and not (isinstance(wanted, list) and wanted[-1].get("tool_calls"))
 
 
 def asked(row: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from studio.train import recipe as recipes
 from studio.train.measures import first_metric, measure, paired, scorers_of, values_of
-from studio.train.recipes.answers import MORE_TOKENS, MOST_TOKENS, expected
+from studio.train.recipes.answers import MORE_TOKENS, MOST_TOKENS, can_be_asked, expected
 from studio.train.recipes.generate import greedy
 from studio.train.recipes.setup import Rows, read_rows
 
@@ -21,7 +21,11 @@ def guard(folder: Path) -> dict[str, Any]:
 
     Greedy answers, wholly right or not, whatever the run's own task is scored by.
     """
-    rows = [row for row in read_rows(folder / recipes.DATA / recipes.KEEP)[:MOST_ROWS] if expected(row)]
+    rows = [
+        row
+        for row in read_rows(folder / recipes.DATA / recipes.KEEP)[:MOST_ROWS]
+        if can_be_asked(row) and expected(row)
+    ]
     if not rows:
         return {}
     wanted, scorers = [expected(row) for row in rows], scorers_of({})

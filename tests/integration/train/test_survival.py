@@ -380,3 +380,28 @@ def test_a_judge_shows_its_scores_of_a_few_pairs(lay_out: LayOut) -> None:
         event["right"] == (float(event["answer"].split()[0]) > float(event["answer"].split()[5])) for event in shown
     )
     assert summary["target"]["name"] == "accuracy" and summary["target"]["after"] >= summary["target"]["before"]
+
+
+def test_the_card_of_a_real_run_speaks_of_its_golden_rows(golden_run: Whole) -> None:
+    from storage.tables import TrainingRun
+    from studio.train.card import make_card
+
+    folder, summary = golden_run
+    run = TrainingRun(project_id="p", dataset_version_id="v", base_model_id="b", name="r", plan={})
+    card = make_card(run, summary, tail(folder / recipe.EVENTS)[0])
+    assert "8 golden rows" in card["sentence"] and card["overfit"]["verdict"] is False
+    assert any(sentence.startswith("Loss on held-out rows: from 5.") for sentence in card["learned"])
+    assert any("16 held-out rows" in sentence for sentence in card["learned"])
+    right = sum(event["answer"] == event["expected"] for event in events(folder, "sample") if event["step"] == STEPS)
+    assert len(card["fails"]) + right == 2, "two answers are sampled"
+
+
+def test_rows_that_call_tools_are_learned_but_not_compared_as_text() -> None:
+    from studio.train.recipes.answers import can_be_asked, expected
+
+    call = {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "look_up"}}]}
+    assert not can_be_asked({"prompt": [], "completion": [call]})
+    assert not can_be_asked({"prompt": [], "completion": [{"role": "assistant", "content": "x"}], "tools": "[{}]"})
+    plain = {"prompt": [], "chosen": [{"role": "assistant", "content": "x"}]}
+    assert can_be_asked(plain) and expected(plain) == "x"
+    assert expected({"completion": [{"content": "disliked"}], "label": False}) == ""
