@@ -1,7 +1,7 @@
 """Training beside TRL and LLaMA-Factory: the same rows, tokens, model and passes, in turns on one machine.
 
-Long-tailed chats, two thirds prompt. 400 rows and one round; the published figures use
-`STUDIO_BENCH_ROWS=1600 STUDIO_BENCH_ROUNDS=3`, and `STUDIO_BENCH_SIZE=small` for a model ten times as big.
+Long-tailed chats, two thirds prompt. 1,600 rows and one round; the published figures use `STUDIO_BENCH_ROUNDS=3`, and
+`STUDIO_BENCH_SIZE=small` for a model ten times as big. The processor seconds tell most on a machine that is busy.
 """
 
 from __future__ import annotations
@@ -150,4 +150,4 @@ def same_work(middle: dict[str, Figures]) -> None:
     tokens: list[Any] = [of["tokens"] for of in middle.values()]
     losses = [of["held_out"] for of in middle.values()]
     assert max(tokens) - min(tokens) <= 0.01 * max(tokens), middle
-    assert max(losses) - min(losses) < 0.25 * max(losses), middle
+    assert max(losses) - min(losses) < 0.05 * max(losses), middle

@@ -18,7 +18,7 @@ from typing import Any
 from studio.train import recipe
 from studio.train.recipes.process import prepare
 
-ROWS, HELD_OUT = int(os.environ.get("STUDIO_BENCH_ROWS", "400")), 64
+ROWS, HELD_OUT = int(os.environ.get("STUDIO_BENCH_ROWS", "1600")), 64
 LONGEST, ASKED_SHARE, BATCH, RATE = 512, 0.65, 16, 2e-3
 SIZES = {
     "tiny": {"hidden": 96, "layers": 3, "heads": 4, "kv_heads": 2},

@@ -49,7 +49,7 @@ def _has_tokenizer(folder: Path) -> bool:
 def golden_prompts(base: Path, tuned: Path, prompts: list[list[dict[str, Any]]]) -> dict[str, Any]:
     """The first greedy tokens of the tuned model and of its base on a few prompts.
 
-    A server that answers them like the base is serving the wrong weights. A reward model writes nothing, so it has none.
+    A server that answers them like the base is serving the wrong weights. A reward model writes nothing and has none.
     """
     if is_judge(tuned):
         return {"prompts": []}

@@ -48,7 +48,10 @@ def grouped(trainer: Any, setup: Setup) -> list[picks.Pick]:
     args = trainer.args
     if args.train_sampling_strategy != "random" or getattr(args, "packing", False):
         return []
-    pick = picks.grouping(row_lengths(trainer.train_dataset), args.train_batch_size * args.gradient_accumulation_steps)
+    batch = args.train_batch_size * args.gradient_accumulation_steps
+    lengths = row_lengths(trainer.train_dataset)
+    steps = args.max_steps if args.max_steps > 0 else args.num_train_epochs * len(lengths) / batch
+    pick = picks.grouping(lengths, batch, steps)
     if pick is None:
         return []
     args.train_sampling_strategy = LIKE

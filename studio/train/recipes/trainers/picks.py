@@ -17,6 +17,8 @@ from studio.train.recipes.trainers.grouping import padding_share
 
 GROUP_FROM = 0.1
 """Padding below this share is not worth another order of the rows."""
+FEW_STEPS = 100
+"""A shorter run is over soon, and learned a little less when batches were of like length (decision 22)."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,10 @@ def free(setup: Setup, fast: str, *keys: str) -> bool:
     return (setup.studio.get("fast") or {}).get(fast, True) is not False and not named.keys() & set(keys)
 
 
-def grouping(lengths: Sequence[int], batch: int) -> Pick | None:
-    """Rows of like length together, where random batches would be padding to a good part."""
+def grouping(lengths: Sequence[int], batch: int, steps: float) -> Pick | None:
+    """Rows of like length together, where random batches would be padding to a good part of a run that is long."""
     share = padding_share(lengths, batch)
-    if share < GROUP_FROM:
+    if share < GROUP_FROM or steps < FEW_STEPS:
         return None
     return Pick(
         "rows of like length in one batch", f"{share:.0%} of a random batch would be padding: rows differ in length."

@@ -58,7 +58,7 @@ def packed(setup: Setup, tokenizer: Any) -> list[picks.Pick]:
 
 
 def _messages(row: dict[str, Any]) -> list[dict[str, Any]]:
-    return [*row["prompt"], *row["completion"]]
+    return row.get("messages") or [*row["prompt"], *row["completion"]]
 
 
 class ExactMatchTrainer(GroupsByLength, SFTTrainer):  # type: ignore[misc]
