@@ -102,7 +102,7 @@ class _Attempt:
         best = setup.training.load_best_model_at_end
         self.patience = Patience(setup.studio["patience"] if best else NO_LIMIT)
         self.survival = Survival(reporter, self.answers, self.patience)
-        self.evaluation = _Evaluation()
+        self.evaluation, self.started = _Evaluation(), time.monotonic()
 
     def build(self) -> Any:
         """The trainer, ready for `train()`."""
@@ -116,7 +116,7 @@ class _Attempt:
     def train(self) -> None:
         """Train to the end, from the newest unharmed checkpoint."""
         trainer, found = self.reporter.trainer, newest_complete(self.setup.output, self._tell_harmed)
-        self.survival.checkpoint = found
+        self.survival.checkpoint, self.started = found, time.monotonic()
         try:
             trainer.train(resume_from_checkpoint=str(found) if found else None)
         except Finished:
@@ -200,7 +200,6 @@ def _attempt(
     kind = trainer_kind(recipes.read_studio(folder)["trainer"])
     setup = load(folder, kind.config, room.changes(folder))
     attempt = _Attempt(setup, events, Reporter(events, stop_asked, on_progress))
-    started = time.monotonic()
     try:
         attempt.build()
         stopped = _carried_out(attempt)
@@ -208,7 +207,7 @@ def _attempt(
         if not attempt.may_try_again(error):
             raise
         return None
-    told = summary(attempt.reporter, setup.studio["method"], tail(events.path)[0], time.monotonic() - started)
+    told = summary(attempt.reporter, setup.studio["method"], tail(events.path)[0], time.monotonic() - attempt.started)
     told["stopped"] = stopped
     events.emit("stopped" if stopped else "done", step=told["steps"], summary=told)
     return told
