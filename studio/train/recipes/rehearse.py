@@ -17,7 +17,7 @@ from studio.train import recipe as recipes
 from studio.train.failures.signs import is_out_of_memory
 from studio.train.recipes import loading, token_view
 from studio.train.recipes.callbacks import peak_memory_mb
-from studio.train.recipes.generate import greedy
+from studio.train.recipes.generate import Answer, greedy
 from studio.train.recipes.process import cores
 from studio.train.recipes.setup import Rows, Setup, load
 from studio.train.recipes.trainers import trainer_kind
@@ -26,7 +26,7 @@ from studio.train.recipes.trainers.grouping import row_lengths
 SHOWN_ROWS = 8
 BUDGET_S = 20.0
 """No further micro-step is begun after this."""
-WRITTEN_ROWS, WRITTEN_TOKENS = 32, 12
+WRITTEN_ROWS, WRITTEN_TOKENS = 16, 13
 END_WITHIN = 3
 """Templates write the end of an answer and perhaps a line break; the stop must be among the last tokens."""
 
@@ -174,11 +174,17 @@ def _writing(trainer: Any, tokenizer: Any, rows: Rows) -> dict[str, float]:
     prompts = [row["prompt"] for row in rows[:WRITTEN_ROWS] if isinstance(row["prompt"], list)]
     if not prompts or not hasattr(trainer.model, "generate"):
         return {}
-    greedy(trainer.model, tokenizer, prompts, 1)
+    greedy(trainer.model, tokenizer, prompts, 1)  # the first call warms up
+    (_, reading), (answers, both) = (
+        _timed(trainer.model, tokenizer, prompts, length) for length in (1, WRITTEN_TOKENS)
+    )
+    written = min(WRITTEN_TOKENS - 1, max(len(answer.tokens) for answer in answers))
+    return {"write_step_s": round(max(both - reading, 0.0) / written, 5)} if written else {}
+
+
+def _timed(model: Any, tokenizer: Any, prompts: list[Rows], length: int) -> tuple[list[Answer], float]:
     began = time.monotonic()
-    answers = greedy(trainer.model, tokenizer, prompts, WRITTEN_TOKENS)
-    steps = min(WRITTEN_TOKENS, 1 + max(len(answer.tokens) for answer in answers))
-    return {"write_step_s": round((time.monotonic() - began) / steps, 5)}
+    return greedy(model, tokenizer, prompts, length), time.monotonic() - began
 
 
 def _sizes(tokenizer: Any, row: dict[str, Any]) -> tuple[int, int]:
