@@ -15,7 +15,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -146,8 +145,8 @@ def tell(middle: dict[str, Figures]) -> None:
 
 
 def same_work(middle: dict[str, Figures]) -> None:
-    """Every mode learned from the same tokens and ended at the same loss."""
-    tokens: list[Any] = [of["tokens"] for of in middle.values()]
-    losses = [of["held_out"] for of in middle.values()]
+    """Every mode learned from the same tokens, and ours as much from them as random batches or other grouped ones."""
+    tokens = [of["tokens"] for of in middle.values()]
     assert max(tokens) - min(tokens) <= 0.01 * max(tokens), middle
-    assert max(losses) - min(losses) < 0.05 * max(losses), middle
+    assert middle["ours"]["held_out"] < 1.05 * middle["TRL, defaults"]["held_out"], middle
+    assert middle["ours"]["held_out"] < 1.01 * middle["TRL, tuned"]["held_out"], middle
