@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
-import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from math import log
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlmodel import Session
 
 from storage.repositories.reviews import AgendaRepository
 from studio.capture.text import prompt_text
 from studio.label.review.worth import TOPIC, Find
+from studio.label.words import Floats, spread, tf_idf, words_of
 
-Floats = NDArray[np.float32]
-WORDS = re.compile(r"\w{3,}")
 WIDTH = 1024
 LOOKED_AT = 1000
 """Newest examples compared; more would not change who is far from whom."""
@@ -32,27 +29,14 @@ def new_topics(session: Session, dataset_id: str, most: int) -> Iterator[Find]:
     if not fresh:
         return
     texts = [prompt_text(each.messages)[:LENGTH] for each in [*fresh, *known]]
-    table, commonness = tf_idf(texts)
+    counts = [Counter(words_of(text)) for text in texts]
+    commonness = spread(counts)
+    weights = {word: log((1 + len(texts)) / n) for word, n in commonness.items()}
+    table = tf_idf(counts, weights, WIDTH)
     for place, likeness in farthest_first(table[: len(fresh)], table[len(fresh) :], most):
-        words = _telling(texts[place], commonness)
+        words = _telling(counts[place], commonness)
         reason = "unlike anything people looked at so far" + (f" ({', '.join(words)})" if words else "")
         yield Find(fresh[place], TOPIC + 0.9 * (1 - likeness), reason)
-
-
-def tf_idf(texts: Sequence[str]) -> tuple[Floats, dict[str, int]]:
-    """One unit row per text (words hashed into columns), and in how many texts each word is."""
-    counts = [Counter(WORDS.findall(text.lower())) for text in texts]
-    commonness: Counter[str] = Counter(word for each in counts for word in each)
-    columns = {word: zlib.crc32(word.encode("utf-8", "replace")) % WIDTH for word in commonness}
-    cells = [
-        (row, columns[word], count, commonness[word]) for row, each in enumerate(counts) for word, count in each.items()
-    ]
-    places = np.array(cells, dtype=np.int64).reshape(-1, 4)
-    weights = (1 + np.log(places[:, 2])) * np.log((1 + len(texts)) / places[:, 3])
-    flat = np.bincount(places[:, 0] * WIDTH + places[:, 1], weights, minlength=len(texts) * WIDTH)
-    table = flat.reshape(len(texts), WIDTH)
-    length = np.linalg.norm(table, axis=1, keepdims=True)
-    return (table / np.where(length > 0, length, 1)).astype(np.float32), dict(commonness)
 
 
 def farthest_first(fresh: Floats, known: Floats, most: int) -> Iterator[tuple[int, float]]:
@@ -70,7 +54,7 @@ def farthest_first(fresh: Floats, known: Floats, most: int) -> Iterator[tuple[in
         nearest[place] = 2.0
 
 
-def _telling(text: str, commonness: dict[str, int]) -> list[str]:
+def _telling(words: Iterable[str], commonness: Mapping[str, int]) -> list[str]:
     """The three rarest words of the text that are not its alone."""
-    words = {word for word in WORDS.findall(text.lower()) if commonness.get(word, 0) > 1 and not word.isdigit()}
-    return sorted(words, key=lambda word: (commonness[word], word))[:3]
+    shared = (word for word in words if commonness[word] > 1 and not word.isdigit())
+    return sorted(shared, key=lambda word: (commonness[word], word))[:3]

@@ -5,8 +5,6 @@ Arthur, D., Vassilvitskii, S. (2007). k-means++: the advantages of careful seedi
 
 from __future__ import annotations
 
-import re
-import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import log
@@ -17,10 +15,9 @@ from numpy.typing import NDArray
 from storage.repositories.samples import SampleRepository
 from studio.errors import InvalidInput
 from studio.label.samplers.pool import Chosen, Pool
+from studio.label.words import Floats, spread, tf_idf, words_of
 
-Floats = NDArray[np.float32]
 Whole = NDArray[np.int64]
-WORD = re.compile(r"\w{3,}")
 WIDTH = 512
 """Columns that words are hashed into."""
 MOST_GROUPS = 100
@@ -34,11 +31,11 @@ def representatives(pool: Pool) -> list[Chosen]:
     """The most typical of each group first, then the second of each, and so on; large groups come first."""
     ids = sorted(each.id for each in pool.candidates)
     texts = SampleRepository(pool.session).prompts(pool.dataset_id, set(ids))
-    counts = [Counter(WORD.findall(texts.get(key, "").lower())) for key in ids]
+    counts = [Counter(words_of(texts.get(key, ""))) for key in ids]
     weights = word_weights(counts)
     if len(ids) < 2 or not weights:
         raise InvalidInput("The prompts are too few or too alike to be grouped. Choose random examples instead.")
-    table = tf_idf(counts, weights)
+    table = tf_idf(counts, weights, WIDTH)
     groups = _typical(table, *k_means(table, min(pool.size, MOST_GROUPS, len(ids)), pool.seed))
     reasons = [_reason([counts[row] for row in rows[:SHOWN_OF]], weights, len(rows)) for rows in groups]
     most = max(map(len, groups))
@@ -52,21 +49,10 @@ def representatives(pool: Pool) -> list[Chosen]:
 
 def word_weights(counts: Sequence[Mapping[str, int]]) -> dict[str, float]:
     """Inverse document frequency of the words that several texts hold, but not most of them."""
-    spread = Counter(word for each in counts for word in each)
     most = max(len(counts) / 2, 2)
-    return {word: log(len(counts) / n) + 1 for word, n in spread.items() if 1 < n <= most and not word.isdigit()}
-
-
-def tf_idf(counts: Sequence[Mapping[str, int]], weights: Mapping[str, float]) -> Floats:
-    """A unit row per text."""
-    column = {word: zlib.crc32(word.encode("utf-8", "replace")) % WIDTH for word in weights}
-    table = np.zeros((len(counts), WIDTH), dtype=np.float32)
-    for row, each in enumerate(counts):
-        for word, n in each.items():
-            if word in column:
-                table[row, column[word]] += (1 + log(n)) * weights[word]
-    length = np.linalg.norm(table, axis=1, keepdims=True)
-    return np.asarray(table / np.where(length > 0, length, 1), dtype=np.float32)
+    return {
+        word: log(len(counts) / n) + 1 for word, n in spread(counts).items() if 1 < n <= most and not word.isdigit()
+    }
 
 
 def k_means(table: Floats, groups: int, seed: int) -> tuple[Floats, Whole]:

@@ -23,10 +23,11 @@ from storage.tables import (
     Project,
 )
 from studio.errors import InvalidInput
-from studio.label.samplers.clusters import k_means, tf_idf, word_weights
+from studio.label.samplers.clusters import WIDTH, k_means, word_weights
 from studio.label.samplers.models import entropy
 from studio.label.samplers.pool import Chosen
 from studio.label.sampling import SAMPLES, choose
+from studio.label.words import tf_idf
 from tests.fakes.doubts import doubting_run
 
 TOPICS = ("refund my card payment", "parcel lost delivery late", "password reset login fails")
@@ -191,7 +192,7 @@ def test_similar_texts_fall_into_one_group() -> None:
     texts = [f"{topic} number {at % 5}" for at, topic in enumerate(TOPICS * 20)]
     counts = [Counter(text.split()) for text in texts]
     weights = word_weights(counts)
-    _centres, member = k_means(tf_idf(counts, weights), 3, seed=0)
+    _centres, member = k_means(tf_idf(counts, weights, WIDTH), 3, seed=0)
     assert "number" not in weights, "in every text, so it tells nothing"
     groups = {tuple(sorted({at % 3 for at in range(60) if member[at] == group})) for group in set(member.tolist())}
     assert groups == {(0,), (1,), (2,)}
