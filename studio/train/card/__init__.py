@@ -15,7 +15,7 @@ __all__ = ["make_card"]
 def make_card(run: TrainingRun, summary: dict[str, Any], events: list[dict[str, Any]]) -> dict[str, Any]:
     """What was learned, where it fails, whether it is overfit, whether it forgot, and what to do next."""
     learned = [*learning.golden(summary), *learning.target(summary), *learning.held_out(summary, events)]
-    warnings = symptoms(events, run.plan)
+    warnings = symptoms(events, run.plan, summary.get("target"))
     fails = answers.wrong(events, summary)
     overfit, forgot = learning.overfit(summary, events, warnings), memory.forgot(summary, run.plan)
     return {

@@ -6,6 +6,7 @@ A rule is a function of a Case. The first that recognises the case is believed, 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from studio.train.failures import base, device, disk, memory, numbers, recipe, rows
@@ -47,8 +48,10 @@ RULES: tuple[Rule, ...] = (
 SYMPTOMS: tuple[Rule, ...] = (
     numbers.preferences_collapsed,
     numbers.loss_exploded,
+    numbers.loss_jumped,
     numbers.loss_stuck,
     numbers.overfit,
+    numbers.target_unmoved,
     disk.checkpoint_harmed,
 )
 """What a run that reached its end may still suffer from."""
@@ -66,9 +69,11 @@ def diagnose(
     return found.to_dict(case.first_line)
 
 
-def symptoms(events: list[dict[str, Any]], plan: dict[str, Any]) -> list[dict[str, Any]]:
-    """What a finished run suffers from, each as a failure with its fix."""
-    case = Case.of(None, events, "", plan)
+def symptoms(
+    events: list[dict[str, Any]], plan: dict[str, Any], target: dict[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """What a finished run suffers from, each as a failure with its fix; `target` as its summary has it."""
+    case = replace(Case.of(None, events, "", plan), target=target or {})
     return [failure.to_dict() for rule in SYMPTOMS if (failure := rule(case))]
 
 

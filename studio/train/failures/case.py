@@ -44,6 +44,8 @@ class Case:
     events: list[dict[str, Any]]
     """All events, undone ones too."""
     plan: dict[str, Any]
+    target: dict[str, Any] = field(default_factory=dict)
+    """What the method is there to move, before and after, of a run that reached its end."""
 
     @classmethod
     def of(

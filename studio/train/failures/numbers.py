@@ -10,6 +10,8 @@ from studio.train.failures.case import Case, Failure
 FEWEST_POINTS = 6
 BARELY, WORSE = 0.02, 1.5
 """A loss that fell by less than this share did not fall; one this many times its lowest went up."""
+JUMP, SMALL_LOSS = 2.0, 0.5
+"""A loss this many times the untrained model's jumped; losses below the second number swing like that by chance."""
 GAP, NOISE = 1.1, 0.02
 """A held-out loss this many times its lowest, and this much higher, has turned up; below that it is noise."""
 LOWEST_RATE, HIGHEST_RATE = 1e-7, 0.1
@@ -28,20 +30,40 @@ def not_a_number(case: Case) -> Failure | None:
 
 
 def loss_exploded(case: Case) -> Failure | None:
-    """The training loss ended far above where it had been."""
-    values = [value for _step, value in case.curve("loss") if math.isfinite(value)]
-    if len(values) < FEWEST_POINTS or min(values) <= 0:
+    """The loss ended far above where it had been, or above what the untrained model scored."""
+    values, start = _losses(case), _untrained(case)
+    if not values or (start is None and len(values) < FEWEST_POINTS):
         return None
-    last = mean(values[-3:])
-    if last <= WORSE * max(min(values), BARELY) or last <= values[0] * (1 - BARELY):
+    first, lowest = values[0] if start is None else start, min([*values, *([start] if start else [])])
+    last, held_out = mean(values[-3:]), [value for _step, value in case.curve("eval_loss")][-1:]
+    if lowest <= 0 or last <= first * (1 - BARELY):
         return None
-    evidence = f"The loss fell to {min(values):.3g} and ended at {last:.3g}; it began at {values[0]:.3g}."
+    risen = last > WORSE * max(lowest, BARELY) or (start is not None and held_out[0] > WORSE * start)
+    if not risen:
+        return None
+    watched = f", on held-out rows at {held_out[0]:.3g}" if start is not None else ""
+    evidence = f"The loss began at {first:.3g}, was {lowest:.3g} at its lowest and ended at {last:.3g}{watched}."
     return Failure("loss_exploded", "The loss went up: the learning rate is too high.", evidence, *_slower(case, 3))
+
+
+def loss_jumped(case: Case) -> Failure | None:
+    """The loss shot far above the untrained model's and came back: much of the run only mended the harm."""
+    values = _losses(case)
+    start = _untrained(case) or (values[0] if len(values) >= FEWEST_POINTS else None)
+    if start is None or start <= 0 or len(values) < 2 or loss_exploded(case):
+        return None
+    window = max(2, len(values) // 10)
+    peak = max(mean(values[at : at + window]) for at in range(len(values) - window + 1))
+    if peak <= JUMP * max(start, SMALL_LOSS):
+        return None
+    evidence = f"The loss began at {start:.3g}, rose to {max(values):.3g} and ended at {values[-1]:.3g}."
+    cause = "The first steps undid what the base could do: the learning rate is too high."
+    return Failure("loss_jumped", cause, evidence, *_slower(case, 10))
 
 
 def loss_stuck(case: Case) -> Failure | None:
     """The training loss ended where it began."""
-    values = [value for _step, value in case.curve("loss") if math.isfinite(value)]
+    values = _losses(case)
     if len(values) < FEWEST_POINTS:
         return None
     first, last = mean(values[:3]), mean(values[-3:])
@@ -85,6 +107,30 @@ def preferences_collapsed(case: Case) -> Failure | None:
     cause = "The model was pushed so far from the worse answers that it forgot how to write the better ones."
     label, change = _slower(case, 3)
     return Failure("preferences_collapsed", cause, evidence, label, change)
+
+
+def target_unmoved(case: Case) -> Failure | None:
+    """What the method is there to move on held-out rows did not move, though nothing else looks wrong."""
+    name, before, after = (case.target.get(each) for each in ("name", "before", "after"))
+    if before is None or after is None:
+        return None
+    is_loss = str(name).endswith("loss")
+    if after < before * (1 - BARELY) if is_loss else after > before or before >= 1:
+        return None
+    if any(rule(case) for rule in (preferences_collapsed, loss_exploded, loss_jumped, loss_stuck, overfit)):
+        return None
+    cause = "Held-out rows show no gain: too little was learned, or it does not carry over to rows it has not seen."
+    return Failure("target_unmoved", cause, f"Before {before:.3g}, after {after:.3g}.", "Add rows", page="curate")
+
+
+def _losses(case: Case) -> list[float]:
+    return [value for _step, value in case.curve("loss") if math.isfinite(value)]
+
+
+def _untrained(case: Case) -> float | None:
+    """The held-out loss before the first step, where it can be compared with."""
+    found = case.curve("eval_loss")[:1]
+    return found[0][1] if found and found[0][0] == 0 and found[0][1] > 0 else None
 
 
 def _slower(case: Case, times: int) -> tuple[str, dict[str, float]]:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from storage.artifacts import write_atomically
-from storage.tables import Job
+from storage.tables import Job, TrainingRun
 from studio.errors import StudioError
 from studio.train import recipe
 from studio.train.events import tail
@@ -302,6 +302,24 @@ def test_a_loss_that_explodes(lay_out: LayOut) -> None:
     events = watched_run(lay_out, rows, learning_rate=1.0, use_peft=False, max_steps=24, **slow)
     assert "loss_exploded" in rules(events)
     assert symptoms(events, PLAN)[0]["fix"]["overrides"]["learning_rate"] < 0.02
+
+
+@pytest.mark.parametrize(
+    ("steps", "rate", "expected"), [(6, 1.0, "loss_exploded"), (24, 1.0, "loss_jumped"), (3, 1e-7, "target_unmoved")]
+)
+def test_a_run_that_taught_nothing_says_so_on_its_card(lay_out: LayOut, steps: int, rate: float, expected: str) -> None:
+    from studio.train.card import make_card
+    from studio.train.recipes import run
+
+    every = steps // 3
+    pace = {"max_steps": steps, "save_steps": every, "eval_steps": every, "logging_steps": 2}
+    folder = lay_out("wild", use_peft=False, learning_rate=rate, **pace)
+    change_studio(folder, samples=0, patience=99)
+    summary = run.train(folder)
+    row = TrainingRun(project_id="p", dataset_version_id="v", base_model_id="b", name="wild", plan=PLAN)
+    card = make_card(row, summary, tail(folder / recipe.EVENTS)[0])
+    assert [each["rule"] for each in card["warnings"]] == [expected]
+    assert card["next"][0]["rule"] == expected
 
 
 def test_rows_learned_by_heart(lay_out: LayOut) -> None:

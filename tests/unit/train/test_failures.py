@@ -98,6 +98,35 @@ def test_a_flat_loss_asks_for_a_higher_rate_and_a_rising_one_for_a_lower() -> No
     assert high[0]["fix"]["overrides"]["learning_rate"] == pytest.approx(1e-3)
 
 
+def test_a_short_run_that_ends_far_above_the_untrained_model_exploded() -> None:
+    wild = [*evals((0, 4.6)), *logs(16.0), *evals((1, 16.2))]
+    told = symptoms(wild, plan(learning_rate=1.0))
+    assert [each["rule"] for each in told] == ["loss_exploded"]
+    assert told[0]["evidence"] == (
+        "The loss began at 4.6, was 4.6 at its lowest and ended at 16, on held-out rows at 16.2."
+    )
+    assert told[0]["fix"]["overrides"]["learning_rate"] < 1.0
+
+
+def test_a_loss_that_jumped_and_came_back_is_told() -> None:
+    assert rules([*evals((0, 5.6)), *logs(14, 15.7, 9.5, 5.4, 3.2, 1.7)], plan()) == ["loss_jumped"]
+    assert rules([*evals((0, 0.2)), *logs(0.2, 0.7, 0.1, 0.3, 0.1, 0.1)], plan()) == [], "small losses swing"
+    assert rules([*evals((0, 2.0)), *logs(2, 1.5, 4.5, 0.4, 0.9, 0.3)], plan()) == [], "one odd batch"
+
+
+def test_a_target_that_did_not_move_is_a_symptom_where_nothing_else_explains_it() -> None:
+    falling = logs(5, 4, 3, 2, 1, 0.5, 0.2)
+    moved = {"name": "rewards/accuracies", "before": 0.5, "after": 0.7}
+    assert symptoms(falling, plan(), moved) == []
+    assert symptoms(falling, plan(), moved | {"before": 1.0, "after": 1.0}) == [], "there was nothing to gain"
+    told = symptoms(falling, plan(), moved | {"after": 0.5})
+    assert [each["rule"] for each in told] == ["target_unmoved"] and told[0]["fix"]["page"] == "curate"
+    loss = {"name": "eval_loss", "before": 2.0, "after": 2.1}
+    assert [each["rule"] for each in symptoms(falling, plan(), loss)] == ["target_unmoved"]
+    flat = symptoms(logs(5, 5.01, 4.99, 5, 5, 4.98, 5), plan(), loss)
+    assert [each["rule"] for each in flat] == ["loss_stuck"]
+
+
 def test_a_held_out_loss_that_turns_up_asks_for_fewer_passes() -> None:
     learned = logs(*(5 - step * 0.08 for step in range(60)))
     turned = evals((0, 5.0), (20, 2.0), (40, 2.4), (60, 3.0))
