@@ -14,6 +14,7 @@ from storage.repositories.providers import ProviderRepository
 from storage.tables import Provider
 from studio.access.actor import Actor, Role, permit
 from studio.access.audit import record
+from studio.access.origins import origin_of
 from studio.access.secrets import SecretBox
 from studio.errors import InvalidInput, NotFound, Unavailable
 
@@ -77,7 +78,7 @@ class Providers:
         """The sealed key; a saved one never follows its provider to another origin, where it could be read."""
         if key:
             return self.secrets.encrypt(key)
-        if row.encrypted_key and _origin(row.base_url) != _origin(base_url):
+        if row.encrypted_key and origin_of(row.base_url) != origin_of(base_url):
             raise InvalidInput("The address changed, so enter the provider's key again: it is never sent elsewhere.")
         return row.encrypted_key
 
@@ -133,11 +134,6 @@ def _checked(**given: object) -> ProviderInput:
 
 def _without_key(row: Provider) -> Provider:
     return Provider(**row.model_dump(exclude={"encrypted_key"}))
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port
 
 
 def _model_names(base_url: str, answer: httpx.Response) -> list[str]:

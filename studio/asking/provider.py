@@ -26,14 +26,24 @@ REFUSED = {401: "refused the key", 403: "refused the key", 404: "does not know t
 MILLION = 1_000_000
 
 
+def refuse_without_address(model: Model) -> None:
+    """Raise InvalidInput for a provider's model that no provider answers for, saying what has to be done first."""
+    if model.kind != "provider" or model.provider_id is not None:
+        return
+    note = str((model.facts.get("hosted") or {}).get("note") or "").strip()
+    raise InvalidInput(
+        f"“{model.name}” has no address that answers with it. {note + ' ' if note else ''}"
+        f"Add that address under Settings, Providers, with the model {model.provider_model or model.name!r}."
+    )
+
+
 class ProviderClient:
     """One provider's model, asked directly (not through the gateway, so that nothing is recorded as traffic)."""
 
     def __init__(self, model: Model, database: Database, settings: Settings, first_wait_s: float = 0.5) -> None:
-        if model.provider_id is None:
-            raise InvalidInput(f"{model.name} has no provider. Choose one under Settings, Providers.")
+        refuse_without_address(model)
         providers = Providers(database, SecretBox(settings.secrets))
-        provider = providers.get(model.provider_id)
+        provider = providers.get(model.provider_id or "")
         self.name, self.model, self.first_wait_s = provider.name, model.provider_model, first_wait_s
         self.price = provider.prices.get(model.provider_model, {})
         key = providers.key_of(provider)

@@ -17,6 +17,7 @@ from storage.tables import Deployment, DeploymentEvent, Release, Revision
 from storage.types import now
 from studio.access.actor import Actor, Role, permit
 from studio.access.secrets import SecretBox
+from studio.asking.provider import refuse_without_address
 from studio.deploy.client import Reply, ServerClient, timed
 from studio.deploy.overview import Overview, overview
 from studio.deploy.reconcile import client_for, server_folder
@@ -65,6 +66,7 @@ class Deployments:
             model = model_of(session, project_id, provider_model_id)
             if model.kind != "provider":
                 raise InvalidInput(f"{model.name} is not a provider's model. Deploy it, then move traffic to it.")
+            refuse_without_address(model)
             made = create_alias(session, project_id, alias)
             routes = [{"model_id": model.id, "revision_id": None, "weight": 100}]
             put_in_force(session, made.id, routes, f"{alias} starts on {model.name}", actor)
@@ -92,6 +94,8 @@ class Deployments:
             model = model_of(session, project_id, model_id)
             if model.kind == "reward":
                 raise InvalidInput(f"{model.name} judges answers and writes none, so nothing can be served from it.")
+            if needs_weights:
+                refuse_without_address(model)
             if needs_weights and not model.digest:
                 raise InvalidInput(f"{model.name} has no weights here to serve. Choose a model made in the studio.")
             deployment = DeploymentRepository(session).find_one(project_id=project_id, alias=alias)

@@ -15,6 +15,7 @@ from storage.repositories.deployments import (
 from storage.tables import Deployment, DeploymentEvent, Model, Release, Revision
 from storage.types import now
 from studio.access.actor import Actor
+from studio.asking.provider import refuse_without_address
 from studio.deploy.rollout import checked_routes
 from studio.errors import InvalidInput, NotFound
 
@@ -49,6 +50,9 @@ def present_routes(session: Session, deployment_id: str) -> list[dict[str, Any]]
 
 def checked(session: Session, deployment_id: str, routes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The split, if it is valid for the deployment now. Raises InvalidInput or Conflict."""
+    for model in (session.get(Model, route["model_id"]) for route in routes if not route.get("revision_id")):
+        if model is not None:
+            refuse_without_address(model)
     revisions = {row.id: row for row in RevisionRepository(session).of(deployment_id)}
     return checked_routes(routes, revisions, present_routes(session, deployment_id))
 

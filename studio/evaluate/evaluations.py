@@ -14,6 +14,7 @@ from storage.repositories.datasets import DatasetRepository, VersionRepository
 from storage.repositories.evaluations import EvaluationOutputRepository, EvaluationRepository
 from storage.tables import DatasetVersion, Evaluation, EvaluationOutput, Model
 from studio.access.actor import Actor, Role, permit
+from studio.asking.provider import refuse_without_address
 from studio.curate.snapshot import Row, read_split
 from studio.errors import InvalidInput, NotFound
 from studio.evaluate.ceiling import Ceiling, ceilings_of
@@ -162,6 +163,8 @@ def _models(session: Session, model_ids: Sequence[str], project_id: str) -> list
         raise InvalidInput("Choose one or more models of this project.")
     if judge := next((model for model in found if model.kind == "reward"), None):
         raise InvalidInput(f"“{judge.name}” judges answers and writes none, so it cannot be compared. Leave it out.")
+    for model in found:
+        refuse_without_address(model)
     return found
 
 

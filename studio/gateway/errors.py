@@ -42,6 +42,12 @@ def wrong_key() -> ApiError:
     )
 
 
+def nothing_answers(name: str) -> ApiError:
+    """503: the alias is there, but every model behind it is gone or has no address."""
+    message = f"No model answers for {name[:200]!r} now: it has no address. Move its traffic to another on Deploy."
+    return ApiError(503, message, "server_error", "no_model")
+
+
 def unknown_model(name: str, known: list[str]) -> ApiError:
     """404, with the names that would work."""
     names = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")

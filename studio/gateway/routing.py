@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from studio.deploy.router import Route
-from studio.gateway.errors import ApiError, unknown_model
+from studio.gateway.errors import ApiError, nothing_answers, unknown_model
 
 EVERY_S = 1.0
 
@@ -55,10 +55,11 @@ class Routing:
         return self._table
 
     def pick(self, project_id: str, model: str, sticky_key: str | None) -> Route:
-        """The route of one call. Raises ApiError 404 with the names that exist."""
+        """The route of one call. Raises ApiError 404 with the names that exist, 503 for one that nothing answers."""
         route = self.table.pick(project_id, model, sticky_key)
         if route is None:
-            raise unknown_model(model, self.table.names(project_id))
+            known = self.table.names(project_id)
+            raise nothing_answers(model) if model in known else unknown_model(model, known)
         return route
 
     async def refresh(self) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from storage.repositories.places import PlaceRepository
-from storage.repositories.providers import ProviderRepository
-from storage.tables import Model, Provider, TrainingRun
+from storage.tables import Model, TrainingRun
 from storage.types import now
+from studio.access.secrets import SecretBox
 from studio.curate.snapshot import Row, read_version
 from studio.jobs.context import JobContext
 from studio.train import data, recipe
@@ -20,6 +19,7 @@ from studio.train.methods import method
 from studio.train.models import add_model
 from studio.train.planning import Parts
 from studio.train.portable import make_portable
+from studio.train.served_there import provider_at
 from studio.train.shape import TINY
 
 DOUBTED = ("sft", "distil")
@@ -46,7 +46,8 @@ def finish(
     made = Model(project_id=run.project_id, name=run.name, kind=makes, parent_id=parts.base.id, digest=digest)
     made.parameters, made.facts = parts.base.parameters, facts | {"method": run.method}
     model = _closed(context, run, made, summary)
-    shutil.rmtree(context.folder / recipe.OUTPUT, ignore_errors=True)
+    for passing in (recipe.OUTPUT, recipe.PREPARED):
+        shutil.rmtree(context.folder / passing, ignore_errors=True)
     return model
 
 
@@ -83,20 +84,10 @@ def _hosted(context: JobContext, run: TrainingRun, base: Model, summary: dict[st
     made = Model(project_id=run.project_id, name=run.name, kind="provider", parent_id=base.id)
     made.provider_model, made.facts = told["model"], {"hosted": told, "method": run.method}
     if told.get("base_url"):
-        made.provider_id = _provider(context, run, told["base_url"], told["model"])
+        with context.database.write() as session:
+            secrets = SecretBox(context.settings.secrets)
+            made.provider_id = provider_at(session, secrets, run, told["base_url"], told["model"])
     return _closed(context, run, made, summary)
-
-
-def _provider(context: JobContext, run: TrainingRun, base_url: str, name: str) -> str:
-    """The project's provider at this address, made with the place's key if there is none."""
-    with context.database.write() as session:
-        place = PlaceRepository(session).named(run.runner)
-        known = ProviderRepository(session).find_one(project_id=run.project_id, base_url=base_url)
-        provider = known or Provider(project_id=run.project_id, name=f"{run.runner} (tuned)", base_url=base_url)
-        provider.encrypted_key = provider.encrypted_key or (place.encrypted_key if place else "")
-        if name not in provider.models:
-            provider.models = [*provider.models, name]
-        return ProviderRepository(session).add(provider).id
 
 
 def _closed(context: JobContext, run: TrainingRun, made: Model, summary: dict[str, Any]) -> Model:

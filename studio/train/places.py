@@ -16,6 +16,7 @@ from storage.repositories.places import PlaceRepository
 from storage.tables import ComputeTarget
 from studio.access.actor import Actor, Role, permit
 from studio.access.audit import record
+from studio.access.origins import origin_of
 from studio.access.secrets import SecretBox
 from studio.errors import Conflict, InvalidInput, NotFound, StudioError
 from studio.train.runners.catalog import KINDS, LOCAL, Option, PlaceKind
@@ -161,7 +162,7 @@ class Places:
         """The sealed key; a saved one never follows its place to another origin, where it could be read."""
         if key:
             return self.secrets.encrypt(key)
-        if row.encrypted_key and _origin(row.url) != _origin(url):
+        if row.encrypted_key and origin_of(row.url) != origin_of(url):
             raise InvalidInput("The address changed, so enter the place's key again: it is never sent elsewhere.")
         return row.encrypted_key
 
@@ -258,8 +259,3 @@ def _yes(value: Any) -> bool:
 
 def _without_key(row: ComputeTarget) -> ComputeTarget:
     return ComputeTarget(**row.model_dump(exclude={"encrypted_key"}))
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port

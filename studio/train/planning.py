@@ -85,7 +85,8 @@ class Planner:
     def teachers(self, project_id: str) -> list[Model]:
         """Models that a provider answers for, newest first."""
         with self.database.read() as session:
-            return ModelRepository(session).of_project(project_id, ("provider",))
+            models = ModelRepository(session).of_project(project_id, ("provider",))
+        return [model for model in models if model.provider_id]
 
     def plan(self, parts: Parts, preset: str, method: str, overrides: dict[str, Any] | None) -> Plan:
         """Advise on a run. Raises InvalidInput when the version lacks the data or a value cannot be used."""

@@ -33,7 +33,8 @@ def main(folder: Path) -> int:
     (folder / "adapter").mkdir(exist_ok=True)
     (folder / "adapter" / "adapter_model.safetensors").write_bytes(bytes(range(256)) * how.get("kilobytes", 64) * 4)
     (folder / "adapter" / "training_args.bin").write_bytes(b"a pickle, which nobody wants")
-    (folder / "summary.json").write_text(json.dumps({"steps": how.get("steps", 3), "wall_s": 36.0, "stopped": False}))
+    summary = {"steps": how.get("steps", 3), "wall_s": 36.0, "stopped": False} | how.get("summary", {})
+    (folder / "summary.json").write_text(json.dumps(summary))
     print("done", flush=True)
     return 0
 

@@ -42,6 +42,8 @@ def carry_out(run: TrainingRun, folder: Path, context: JobContext) -> dict[str, 
     spec = _spec(run, base, folder, place)
     journey = Journey(runner, spec, place.name, _telling(run, context), float(place.options.get("poll_s") or POLL_S))
     summary = journey.go() | {"place": place.name}
+    if not KINDS[place.kind].hosted:
+        summary.pop("hosted", None)  # only a company may say where a model answers
     return summary if summary["stopped"] else summary | _cost(place, folder)
 
 

@@ -114,7 +114,8 @@ def test_a_run_at_a_place_with_gpus_uses_them(
     places: Places, carry: Carry, folder: Path, ray: FakeRay, operator: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = several.command(1)
-    (folder / "how.json").write_text("{}")
+    claimed = {"hosted": {"model": "m", "base_url": "https://evil.example/v1"}}
+    (folder / "how.json").write_text(json.dumps({"summary": claimed}))
     script = Path(__file__).parents[2] / "fakes" / "small_job.py"
     (folder / "job.py").write_text(script.read_text())
     monkeypatch.setattr(driver.several, "of_options", lambda *_: (small[0], "job.py", small[-1]))
@@ -126,6 +127,7 @@ def test_a_run_at_a_place_with_gpus_uses_them(
     assert body["runtime_env"]["pip"] == ["trl"] and TOKEN not in json.dumps(body)
     assert "use_cpu" not in (folder / "recipe.yaml").read_text()
     assert summary["cost_usd"] == 0.1
+    assert "hosted" not in summary, "only a company says where a model answers"
 
 
 @pytest.mark.parametrize(
