@@ -31,11 +31,6 @@ class Lengths:
         """Tokens of the longest row counted."""
         return max(self.counts, default=0)
 
-    def quantile(self, share: float) -> int:
-        """Tokens that this share of the rows stay within."""
-        ordered = sorted(self.counts)
-        return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else 0
-
     def histogram(self, bins: int = 20) -> list[tuple[int, int]]:
         """(last length in the bar, rows) pairs from the shortest row to the longest."""
         if not self.counts:

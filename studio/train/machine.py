@@ -63,11 +63,6 @@ class Device:
         return self.capability >= AMPERE
 
     @property
-    def flash_attention(self) -> bool:
-        """Whether FlashAttention 2 runs on it."""
-        return self.capability >= AMPERE
-
-    @property
     def machine(self) -> Machine:
         """The device as a plan is made for it."""
         if self.kind == "cpu":

@@ -94,17 +94,14 @@ class Experiments:
             raise
         return started
 
-    def of_sweep(self, sweep_id: str) -> list[TrainingRun]:
-        """The runs of a sweep, oldest first."""
-        with self.database.read() as session:
-            return TrainingRunRepository(session).find(sweep_id=sweep_id)
-
     def compare(self, run_ids: Sequence[str]) -> Comparison:
         """Runs side by side: what sets them apart, their curves, what came of each."""
         wanted = list(dict.fromkeys(run_ids))
         if not 1 <= len(wanted) <= MOST_COMPARED:
             raise InvalidInput(f"Choose up to {MOST_COMPARED} runs to compare.")
         runs = tuple(self.training.get(run_id) for run_id in wanted)
+        if len({run.project_id for run in runs}) > 1:
+            raise InvalidInput("These runs belong to different projects. Compare runs of one project.")
         values = {run.id: self.training.values_of(run) for run in runs}
         return Comparison(
             runs,

@@ -11,7 +11,3 @@ class OutOfMemory(StudioError):
 
 class Diverged(StudioError):
     """The numbers ran away (not a number): the learning rate is too high for this model. Lower it and train again."""
-
-
-class CheckpointHarmed(StudioError):
-    """A checkpoint could not be read. The run goes on from the one before it."""

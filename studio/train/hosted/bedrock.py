@@ -86,14 +86,13 @@ class Bedrock(Company):
         return HostedResult(str(job["outputModelArn"]), "", note, {"job": job.get("jobArn", handle), "files": files})
 
     def _signer(self, key: str) -> Signer:
-        first, _, rest = key.partition(":")
-        identity = str(self.options.get("access_key_id") or "")
-        access, secret = (identity, key) if identity else (first, rest)
+        access, secret, token, *_ = [*key.split(":", 2), "", "", ""]
         if not access or not secret:
             raise InvalidInput(
-                "Amazon Bedrock wants an access key as ID:SECRET (AKIA…:…). Enter it as the place's key."
+                "Amazon Bedrock wants an access key as ID:SECRET (AKIA…:…), or ID:SECRET:TOKEN for a temporary one. "
+                "Enter it as the place's key."
             )
-        self.credentials = Credentials(access, secret, str(self.options.get("session_token") or ""))
+        self.credentials = Credentials(access, secret, token)
         return AwsSigner(self.credentials, str(self.options.get("region") or "us-east-1"), "bedrock")
 
     def _secrets(self, key: str) -> tuple[str, ...]:

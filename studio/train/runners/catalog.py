@@ -57,8 +57,6 @@ AWS = (
     Option("region", "Region", "", default="us-east-1"),
     Option("bucket", "Bucket", "Where rows are put and results appear."),
     Option("role_arn", "Role", "ARN of the role that may read and write the bucket."),
-    Option("access_key_id", "Access key id", "When the key is the secret alone and not ID:SECRET."),
-    Option("session_token", "Session token", "For temporary keys."),
     Option("s3_url", "S3 address", "Empty is the region's own."),
     Option("hyperparameters", "Hyperparameters", "What the model takes besides epochs.", "map"),
 )

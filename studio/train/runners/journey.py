@@ -44,12 +44,12 @@ class Telling:
 
 def told_by(folder: Path) -> StudioError | None:
     """The error that the run left in error.json, as what it was where the studio knows it."""
+    known = {each.__name__: each for each in (OutOfMemory, Diverged, StorageFull)}
     try:
         told = json.loads((folder / ERROR).read_bytes())
-    except FileNotFoundError:
+        return known.get(str(told["type"]), RunFailedThere)(str(told["error"]))
+    except (FileNotFoundError, ValueError, KeyError, TypeError):  # it left none, or not one of ours
         return None
-    known = {each.__name__: each for each in (OutOfMemory, Diverged, StorageFull)}
-    return known.get(told["type"], RunFailedThere)(str(told["error"]))
 
 
 class Journey:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -17,9 +18,11 @@ from studio.train.runners.far_end import RESULTS
 SOURCE = Path(studio.__file__).parent.parent
 CODE, RUN = "code", "run"
 LEFT_BEHIND = {"ui", "demo", "argilla_server", "migrations", "gateway", "__pycache__"}
-NEVER_SENT = {recipes.OUTPUT, recipes.ADAPTER, recipes.MERGED, "attempts", "upload", "download", "place.json"}
+NOT_SENT = ("attempts", "upload", "download", "place.json")
+NEVER_SENT = {recipes.OUTPUT, recipes.ADAPTER, recipes.MERGED, recipes.PREPARED, *NOT_SENT}
 OURS = (".py", ".json", ".jinja", ".yaml")
 PLAIN = (".safetensors", ".json", ".jsonl", ".txt", ".jinja", ".model", ".md", ".yaml")
+KNOWN = {(name,) for name in RESULTS}
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -66,18 +69,19 @@ def digest(package: bytes) -> str:
 def unpack_results(package: bytes, folder: Path) -> None:
     """Lay results out in the run's folder; nothing but plain files of known names, nothing that runs code."""
     try:
-        archive = zipfile.ZipFile(io.BytesIO(package))
-    except zipfile.BadZipFile as error:
+        with zipfile.ZipFile(io.BytesIO(package)) as archive:
+            for entry in archive.infolist():
+                place_result(folder, entry.filename, archive.read(entry))
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise Unavailable("What the place sent back is damaged. Press Retry to fetch it again.") from error
-    with archive:
-        for entry in archive.infolist():
-            place_result(folder, entry.filename, archive.read(entry))
 
 
 def copy_results(source: Path, folder: Path) -> None:
     """The same from a folder that both sides see."""
     for name in RESULTS:
         found = source / name
+        if found.is_symlink():
+            continue
         for path in [found] if found.is_file() else sorted(found.rglob("*")):
             if path.is_file() and not path.is_symlink():
                 place_result(folder, str(path.relative_to(source)), path)
@@ -86,7 +90,7 @@ def copy_results(source: Path, folder: Path) -> None:
 def place_result(folder: Path, name: str, content: bytes | Path) -> None:
     """Put one file where it belongs. Raises InvalidInput for a name that a job of ours never makes."""
     pure = PurePosixPath(name)
-    if pure.is_absolute() or ".." in pure.parts or pure.parts[0] not in RESULTS:
+    if pure.is_absolute() or ".." in pure.parts or pure.parts[:1] not in KNOWN:
         raise InvalidInput(f"The place sent a file that does not belong to a run: {name}. Nothing was imported.")
     if pure.suffix not in PLAIN:
         return

@@ -32,8 +32,6 @@ class RunSpec:
     folder: Path
     argv: tuple[str, ...] = ONE_PROCESS
     env: dict[str, str] = field(default_factory=dict)
-    secrets: tuple[str, ...] = ()
-    """Names only: their values are taken from this process's environment by places that can hide them."""
     base: str = ""
     """`hub id@commit` of a base that the place fetches itself instead of being sent it; empty sends `base/`."""
     resources: Resources = field(default_factory=Resources)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,8 @@ class ProcessRunner:
         if record is None or self.status(handle).ended:
             return
         (state / "stop").touch()
-        os.kill(record["pid"], signal.SIGTERM)
+        with suppress(ProcessLookupError):  # it may have ended since the look
+            os.kill(record["pid"], signal.SIGTERM)
         deadline = time.monotonic() + grace_s
         while not self.status(handle).ended and time.monotonic() < deadline:
             time.sleep(POLL_S)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import lzma
 import shutil
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -17,6 +19,9 @@ MOST_FILES, MOST_BYTES, CHUNK = 5_000, 200 << 30, 1 << 20
 KEPT = frozenset({".json", ".safetensors", ".jinja", ".txt", ".model", ".md"})
 """Kinds of file that are read; everything else stays outside."""
 PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"})
+UNREADABLE = (zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error, lzma.LZMAError)
+"""What zipfile raises for a zip that is torn or odd."""
+CLASH = (FileExistsError, NotADirectoryError, IsADirectoryError)
 ADAPTER, CONFIG = "adapter_config.json", "config.json"
 
 
@@ -43,7 +48,11 @@ def _from_zip(source: Path, out: Path) -> Iterator[str]:
                     if path.suffix.lower() in KEPT:
                         with archive.open(entry) as stream:
                             _copied(stream, out / path, entry.file_size)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+    except CLASH as error:
+        raise InvalidInput(
+            "The zip holds one name both as a file and as a folder. Zip the model's folder again."
+        ) from error
+    except UNREADABLE as error:
         raise InvalidInput(f"This is not a zip that can be read ({error}). Zip the model's folder again.") from error
 
 

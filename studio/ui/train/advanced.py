@@ -43,11 +43,6 @@ def clear_values() -> None:
         del st.session_state[name]
 
 
-def has_field(name: str) -> bool:
-    """Whether somebody can see and change this value on the page."""
-    return name in EVERY
-
-
 def _filled(fields: list[Field], advice: Plan) -> dict[str, Any]:
     advised = {each.name: each.value for each in advice.values}
     with st.grid(4, min_column_width=190, gap="small"):

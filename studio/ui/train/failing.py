@@ -45,7 +45,7 @@ def apply_button(run: TrainingRun, fix: dict[str, Any], rule: str, *, primary: b
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         kind = "primary" if primary else "secondary"
-        clicked = st.button(str(fix["label"]), key=f"apply_{rule}", type=kind, icon=":material/build:")  # type: ignore[arg-type]
+        clicked = st.button(plain(str(fix["label"])), key=f"apply_{rule}", type=kind, icon=":material/build:")  # type: ignore[arg-type]
         st.caption(plain(_takes(run, fix)))
     if clicked:
         _apply(run, rule)

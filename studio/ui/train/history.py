@@ -111,7 +111,7 @@ def short_label(name: str) -> str:
 def _row(row: Row) -> None:
     run = row.run
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small", key=f"row_{run.id}"):
-        box, about = f"{BOX}{run.id}", f"Compare {run.name}"
+        box, about = f"{BOX}{run.id}", f"Compare {plain(run.name)}"
         st.checkbox(about, key=box, label_visibility="collapsed", width=20, on_change=_pick, args=(run.id,))
         with st.container(width=260):
             st.page_link(page_path("train"), label=plain(run.name), query_params={"run": run.id})

@@ -12,8 +12,6 @@ from typing import Any, TypedDict
 import streamlit as st
 
 HERE = Path(__file__).parent
-MARKS = ("learned", "read", "missing", "extra", "same")
-"""learned and read: tokens the model is taught, and those it only reads; missing and extra: how an answer differs."""
 
 _MARKED = st.components.v2.component(
     "whetstone_marked",
@@ -27,6 +25,7 @@ class Piece(TypedDict):
 
     text: str
     mark: str
+    """learned or read: the model is taught it, or only reads it; missing, extra or same: how an answer differs."""
 
 
 class Line(TypedDict):

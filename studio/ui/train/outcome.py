@@ -45,7 +45,7 @@ def _target(summary: dict[str, Any]) -> Cells:
     before, after = target.get("before"), target.get("after")
     if before is None or after is None or "loss" in str(target.get("name")):
         return []
-    return [(target_label(str(target["name"])), moved(target), "What this method is there to move.")]
+    return [(plain(target_label(str(target["name"]))), moved(target), "What this method is there to move.")]
 
 
 def _golden(summary: dict[str, Any]) -> Cells:
@@ -57,7 +57,7 @@ def _golden_cell(name: str, found: dict[str, float], golden: dict[str, Any]) -> 
     before = (golden.get("before") or {}).get(name)
     text = f"95 % interval {percent(found['low'])} to {percent(found['high'])}, n={found['n']:,}. Never learned from."
     value = f"{percent(before['mean'], 0)} → {percent(found['mean'], 0)}" if before else percent(found["mean"])
-    return f"Golden, {name.replace('_', ' ')}", value, text
+    return plain(f"Golden, {name.replace('_', ' ')}"), value, text
 
 
 def _loss(summary: dict[str, Any]) -> Cells:

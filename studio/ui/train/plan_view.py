@@ -94,7 +94,7 @@ def _badge(badge: Badge) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"{FITS[badge.fit]} {needs} on {plain(badge.device.label)}{plain(spare)}", width="content")
         if badge.fix and badge.fix.overrides:
-            label, values = badge.fix.label, badge.fix.overrides
+            label, values = plain(badge.fix.label), badge.fix.overrides
             key = f"fit_{badge.device.kind}{badge.device.index}"
             st.button(label, key=key, type="tertiary", icon=":material/build:", on_click=set_values, args=(values,))
         elif badge.fix:

@@ -57,8 +57,13 @@ def _start(actor: Actor, version_id: str, base_id: str, grid: dict[str, list[Any
 
 def _values(name: str, advised: Any) -> str:
     field = EVERY[name]
-    start = around(advised) if isinstance(field, Number) else ", ".join(in_words(each) for each in field.options)
+    start = around(advised) if isinstance(field, Number) else ", ".join(_one(each) for each in field.options)
     return st.text_input(field.label, start, key=f"sweep_{name}", help="Values, separated by commas.")
+
+
+def _one(option: Any) -> str:
+    """An option without commas, for they stand between the values that are tried."""
+    return in_words(option).replace(", ", " + ")
 
 
 def around(advised: Any) -> str:
@@ -74,7 +79,7 @@ def parsed(name: str, text: str) -> list[Any]:
     parts = [part.strip() for part in text.split(",") if part.strip()]
     field = EVERY[name]
     if not isinstance(field, Number):
-        options = {in_words(option): option for option in field.options}
+        options = {_one(option): option for option in field.options}
         if unknown := [part for part in parts if part not in options]:
             raise InvalidInput(f"{field.label} has no {unknown[0]!r}. Choose among: {', '.join(options)}.")
         return [options[part] for part in parts]

@@ -10,11 +10,23 @@ from typing import Any
 import httpx
 import pytest
 
+from studio.errors import InvalidInput
+from studio.train.hosted import hosted_trainer
 from studio.train.hosted.sigv4 import STAMP, AwsSigner, Credentials
 from tests.fakes.hosted_bedrock import ACCESS, SECRET
 
 RECORDED = json.loads((Path(__file__).parent / "signatures.json").read_text())
 AT = datetime.strptime(RECORDED["at"], STAMP).replace(tzinfo=UTC)
+
+
+def test_a_temporary_key_brings_its_token_and_a_half_key_is_refused() -> None:
+    found = [
+        vars(hosted_trainer("bedrock", "", f"{ACCESS}:{SECRET}{token}", {}))["credentials"]
+        for token in (":a+b/c==", "")
+    ]
+    assert found == [Credentials(ACCESS, SECRET, "a+b/c=="), Credentials(ACCESS, SECRET, "")]
+    with pytest.raises(InvalidInput, match="ID:SECRET:TOKEN"):
+        hosted_trainer("bedrock", "", SECRET, {})
 
 
 @pytest.mark.parametrize("recorded", RECORDED["requests"], ids=lambda each: f"{each['method']} {each['service']}")

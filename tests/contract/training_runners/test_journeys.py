@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
 import signal
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ from studio.jobs.context import JobCancelled
 from studio.train.events import tail
 from studio.train.failures.errors import OutOfMemory
 from studio.train.runners import journey as journeys
+from studio.train.runners import luggage
 from studio.train.runners.far_end import LARGEST_IN_LOG
 from studio.train.runners.journey import Journey, RunFailedThere, Telling
 from studio.train.runners.port import Runner, RunSpec
@@ -327,15 +331,11 @@ def test_a_later_attempt_in_a_shared_folder_ends_the_earlier_one_and_takes_up_it
 def test_a_place_cannot_put_files_where_it_likes(
     there: RayRunner, ray: FakeRay, spec: Specs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import base64
-    import io
-    import zipfile
-
     asked = spec()
     handle = there.submit(asked, 1)
     while not there.status(handle).ended:
         time.sleep(0.05)
-    for name in ("../outside.json", "/etc/x.json", "recipe.yaml", "data/train.jsonl"):
+    for name in ("../outside.json", "/etc/x.json", "recipe.yaml", "data/train.jsonl", "."):
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as packed:
             packed.writestr(name, "x")
@@ -343,6 +343,29 @@ def test_a_place_cannot_put_files_where_it_likes(
         ray.jobs[handle].log.write_text(lines)
         with pytest.raises(InvalidInput, match="does not belong"):
             there.collect(handle, asked.folder)
+
+
+def test_what_a_place_sends_damaged_is_not_taken_for_results(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("summary.json", json.dumps({"x": list(range(500))}))
+    torn = bytearray(buffer.getvalue())
+    torn[60:90] = b"\xff" * 30
+    for package in (b"no zip", bytes(torn)):
+        with pytest.raises(Unavailable, match="damaged"):
+            luggage.unpack_results(package, tmp_path)
+    (tmp_path / "error.json").write_text('["not ours"]')
+    assert journeys.told_by(tmp_path) is None
+
+
+def test_a_folder_of_results_that_leads_elsewhere_is_left_there(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "keys.json").write_text("{}")
+    (tmp_path / "there" / "adapter").symlink_to(tmp_path / "private")
+    (tmp_path / "there" / "summary.json").write_text("{}")
+    luggage.copy_results(tmp_path / "there", tmp_path / "home")
+    assert [path.name for path in (tmp_path / "home").rglob("*")] == ["summary.json"]
 
 
 def test_an_entrypoint_that_is_killed_is_told_by_the_cluster(

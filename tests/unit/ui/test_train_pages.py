@@ -22,6 +22,7 @@ from studio.ui.train.answers import answer_blocks
 from studio.ui.train.bring_back import take_in
 from studio.ui.train.curves import LOSS, TARGETS, frame, task_frame
 from studio.ui.train.differing import differences
+from studio.ui.train.fields import EVERY
 from studio.ui.train.happened import in_words
 from studio.ui.train.tokens import learned_stretches, token_blocks
 from tests.fakes.frozen_rows import base_files, freeze_rows, make_row
@@ -533,6 +534,14 @@ def test_a_sweep_tells_its_total_and_starts_one_run_per_combination(
     made = studio.training.all(base.project_id)
     assert {run.recipe["learning_rate"] for run in made} == {0.01, 0.02}
     assert len({run.sweep_id for run in made}) == 1 and all(run.recipe["max_steps"] == 5 for run in made)
+
+
+def test_settings_whose_options_have_several_parts_can_be_swept() -> None:
+    from studio.ui.train.sweep import _one, parsed
+
+    options = EVERY["loss_type"].options  # type: ignore[union-attr]
+    assert parsed("loss_type", ", ".join(_one(option) for option in options)) == list(options)
+    assert parsed("packing", "yes, no") == [True, False]
 
 
 def test_a_recipe_edited_by_hand_is_trained_and_a_wrong_key_is_named(

@@ -12,6 +12,7 @@ from storage.database import Database
 from storage.tables import DatasetVersion, Job, Model, TrainingRun
 from storage.types import now
 from studio.access.actor import Actor
+from studio.access.projects import Projects
 from studio.errors import InvalidInput, NotAllowed, NotFound
 from studio.jobs.folders import RunFolder
 from studio.settings import Settings
@@ -56,7 +57,6 @@ def test_a_sweep_is_every_combination_named_by_what_differs(
     ]
     assert {(run.recipe["max_steps"], run.seed, *run.tags) for run in runs} == {(5, 7, "s")}
     assert len({run.sweep_id for run in runs}) == 1
-    assert [run.id for run in experiments.of_sweep(str(runs[0].sweep_id))] == [run.id for run in runs]
     queue = training.jobs.queue(base.project_id)
     assert [job.id for job in queue] == [run.job_id for run in runs]
     assert {job.not_before for job in queue} == {tonight}
@@ -118,6 +118,17 @@ def test_a_sweep_that_is_refused_half_way_takes_back_what_it_started(
     with pytest.raises(NotAllowed):
         half.sweep(editor, version.id, base.id, {"seed": [1, 2]})
     assert [job.status for job in training.jobs.recent(base.project_id)] == ["cancelled"]
+
+
+def test_runs_of_two_projects_are_not_compared(
+    experiments: Experiments, run: TrainingRun, operator: Actor, database: Database
+) -> None:
+    elsewhere = Projects(database).create(operator, "Elsewhere")
+    with database.write() as session:
+        other = TrainingRun(**{**run.model_dump(), "id": "other", "project_id": elsewhere.id, "job_id": None})
+        session.add(other)
+    with pytest.raises(InvalidInput, match="different projects"):
+        experiments.compare([run.id, "other"])
 
 
 def test_notes_and_tags_stay_with_the_run(

@@ -170,6 +170,20 @@ def test_a_file_that_is_no_zip_is_refused(tmp_path: Path) -> None:
         unpack(tmp_path / "a.zip", tmp_path / "out")
 
 
+def test_a_torn_zip_and_one_that_contradicts_itself_are_refused(zipped: Any, tmp_path: Path) -> None:
+    whole = zipfile.ZipInfo("config.json")
+    whole.compress_type = zipfile.ZIP_DEFLATED
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(whole, json.dumps({"x": list(range(500))}))
+    torn = bytearray((tmp_path / "a.zip").read_bytes())
+    torn[60:90] = b"\xff" * 30
+    (tmp_path / "a.zip").write_bytes(torn)
+    with pytest.raises(InvalidInput, match="not a zip that can be read"):
+        unpack(tmp_path / "a.zip", tmp_path / "torn")
+    with pytest.raises(InvalidInput, match="both as a file and as a folder"):
+        unpack(zipped({"a.json": b"{}", "a.json/config.json": b"{}"}), tmp_path / "clash")
+
+
 def test_an_adapter_that_fits_becomes_a_job_with_its_lineage(bring: Any, small: Model) -> None:
     job = bring(adapter() | {"README.md": b"---\ntags:\n- axolotl\n---\n"})
     assert job.kind == "import_model"
