@@ -14,7 +14,7 @@ from studio.train import data, recipe
 from studio.train.card import make_card
 from studio.train.doubting import keep_doubts
 from studio.train.events import tail
-from studio.train.laying_out import fresh
+from studio.train.laying_out import bring_base, fresh
 from studio.train.methods import method
 from studio.train.models import add_model
 from studio.train.planning import Parts
@@ -35,6 +35,7 @@ def finish(
     if "hosted" in summary:
         return _hosted(context, run, parts.base, summary)
     context.report(0.94, "Merging and recording proof answers")
+    bring_base(context, parts.base)
     facts = _merged(context, lines)
     makes = method(run.method).makes
     if makes == "tuned":

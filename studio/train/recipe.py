@@ -19,6 +19,8 @@ RECIPE, STUDIO = "recipe.yaml", "studio.json"
 BASE, DATA, OUTPUT, ADAPTER, MERGED = "base", "data", "checkpoints", "adapter", "merged"
 TRAIN, EVAL, GOLDEN, KEEP = "train.jsonl", "eval.jsonl", "golden.jsonl", "keep.jsonl"
 EVENTS = "events.jsonl"
+PREPARED = "prepared"
+"""Tokenised rows that a resumed or retried run finds again; it never travels."""
 PATHS = {"model_name_or_path": BASE, "dataset_name": DATA, "output_dir": OUTPUT}
 """Where a recipe finds things in a run's folder, whoever wrote it."""
 

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from pyarrow import compute
 from torch.utils.data import Sampler, SequentialSampler
 
 LIKE, POOL = "group_by_length", 50
@@ -54,11 +55,18 @@ def padding_share(lengths: Sequence[int], batch: int, seed: int = 0) -> float:
 
 def row_lengths(dataset: Any) -> list[int]:
     """Tokens of each prepared row; of the longer answer where a row has two."""
-    texts = [dataset[name] for name in TEXTS if name in dataset.column_names]
-    longest = [max(map(len, row)) for row in zip(*texts, strict=True)]
+    names = [name for name in TEXTS if name in dataset.column_names]
+    longest = list(map(max, zip(*(_sizes(dataset, name) for name in names), strict=True)))
     if PROMPT not in dataset.column_names:
         return longest
-    return [len(asked) + answer for asked, answer in zip(dataset[PROMPT], longest, strict=True)]
+    return [asked + answer for asked, answer in zip(_sizes(dataset, PROMPT), longest, strict=True)]
+
+
+def _sizes(dataset: Any, name: str) -> list[int]:
+    """Lengths of a column of lists, without reading what is in them."""
+    column = dataset.select_columns([name]).with_format("arrow")[:][name]
+    sizes: list[int] = compute.list_value_length(column).to_pylist()
+    return sizes
 
 
 class GroupsByLength:

@@ -10,7 +10,7 @@ from trl import SFTConfig, SFTTrainer
 from studio.train import recipe as recipes
 from studio.train.recipes import loading
 from studio.train.recipes.setup import Setup
-from studio.train.recipes.trainers import picks
+from studio.train.recipes.trainers import picks, prepared
 from studio.train.recipes.trainers.compact import SFT_FIELDS
 from studio.train.recipes.trainers.dressing import TASK, data_of, grouped, headed, told
 from studio.train.recipes.trainers.grouping import GroupsByLength
@@ -36,7 +36,7 @@ class Sft:
             processing_class=tokenizer,
             peft_config=loading.adapter(setup),
             callbacks=callbacks,
-            **data_of(setup),
+            **(prepared.data_of(setup, tokenizer) or data_of(setup)),
         )
         return told(trainer, chosen, grouped(trainer, setup), headed(trainer, setup, SFT_FIELDS))
 
@@ -74,6 +74,12 @@ class ExactMatchTrainer(GroupsByLength, SFTTrainer):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._right: list[float] = []
         self.accelerator.unwrap_model(self.model).register_forward_hook(self._notice)
+
+    def _prepare_dataset(self, dataset: Any, tokenizer: Any, args: Any, packing: bool, *more: Any) -> Any:
+        """Rows that are ready are only packed, where that is wanted."""
+        if prepared.is_ready(dataset) and not packing:
+            return dataset
+        return super()._prepare_dataset(dataset, tokenizer, args, packing, *more)
 
     def _notice(self, _module: Any, _inputs: Any, outputs: Any) -> None:
         if self.model.training or getattr(outputs, "is_top1", None) is None:
