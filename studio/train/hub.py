@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,13 +90,33 @@ def download(hub_id: str, revision: str, folder: Path) -> str:
 
     Raises Unavailable with what to do when the Hub cannot be reached or refuses.
     """
+    from huggingface_hub import snapshot_download
+
+    with _plain_errors(hub_id):
+        commit = _commit(hub_id, revision)
+        snapshot_download(hub_id, revision=commit, local_dir=folder, allow_patterns=WANTED_FILES)
+    return commit
+
+
+def commit_of(hub_id: str, revision: str = "") -> str:
+    """The commit that a revision, or the newest, is at. Raises Unavailable like `download`."""
+    with _plain_errors(hub_id):
+        return _commit(hub_id, revision)
+
+
+def _commit(hub_id: str, revision: str) -> str:
+    from huggingface_hub import HfApi
+
+    return HfApi().model_info(hub_id, revision=revision or None, timeout=20).sha or revision
+
+
+@contextmanager
+def _plain_errors(hub_id: str) -> Iterator[None]:
     from httpx2 import HTTPError  # what huggingface_hub speaks HTTP with
-    from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import GatedRepoError
 
     try:
-        commit = HfApi().model_info(hub_id, revision=revision or None, timeout=20).sha or revision
-        snapshot_download(hub_id, revision=commit, local_dir=folder, allow_patterns=WANTED_FILES)
+        yield
     except GatedRepoError as error:
         raise Unavailable(
             f"{hub_id} asks you to accept its licence: do so at https://huggingface.co/{hub_id}, set HF_TOKEN for the "
@@ -104,7 +126,6 @@ def download(hub_id: str, revision: str, folder: Path) -> str:
         if getattr(error, "errno", None) == errno.ENOSPC:
             raise StorageFull() from error
         raise _unreachable(hub_id) from error
-    return commit
 
 
 def _unreachable(hub_id: str) -> Unavailable:

@@ -7,17 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from storage.repositories.models import ModelRepository
+from storage.repositories.places import PlaceRepository
 from storage.repositories.training import TrainingRunRepository
 from storage.tables import Model, TrainingRun
 from studio.asking.provider import ProviderClient
+from studio.curate.snapshot import read_version
 from studio.errors import InvalidInput, NotFound
 from studio.jobs.context import JobContext
 from studio.train import data, hub, recipe
 from studio.train.data.distil import Teacher, taught
+from studio.train.data.messages import uses_tools
 from studio.train.methods import method
 from studio.train.models import existing_model
 from studio.train.planning import Parts, Planner
+from studio.train.runners.catalog import HF_JOBS, KINDS, PlaceKind
 
+FLAT = "bedrock"
+"""The company whose rows have no tool calls of their own: there they are left out or written as text."""
 GONE = "The training run, its dataset version or its base model no longer exists."
 
 
@@ -39,15 +45,57 @@ def find(context: JobContext) -> tuple[TrainingRun, Parts]:
 
 def lay_out(context: JobContext, run: TrainingRun, parts: Parts) -> data.TrainingData:
     """Fill the folder that `trl <method> --config recipe.yaml` could run as it stands."""
-    base = fetched(context, parts.base)
-    lines = _lines(context, run, Parts(parts.version, parts.dataset, base))
+    kind = place_kind(context, run)
+    base = _as_needed(context, parts, kind)
+    native = None if kind is None or not kind.hosted else kind.name != FLAT
+    lines = _lines(context, run, Parts(parts.version, parts.dataset, base), native)
     if not lines.train:
         page = method(run.method).need
         raise InvalidInput(f"There is nothing to train on with {run.method}: {page.how} ({page.page.title()} page).")
     lines.write(context.folder / recipe.DATA)
     recipe.write(context.folder, run.recipe, run.studio)
-    context.artifacts.checkout(base.digest, context.folder / recipe.BASE)
+    if base.digest and not (kind and kind.hosted):
+        context.artifacts.checkout(base.digest, context.folder / recipe.BASE)
     return lines
+
+
+def place_kind(context: JobContext, run: TrainingRun) -> PlaceKind | None:
+    """The kind of place where the run happens; None on this machine."""
+    with context.database.read() as session:
+        place = PlaceRepository(session).named(run.runner)
+    return KINDS.get(place.kind) if place else None
+
+
+def bring_base(context: JobContext, base: Model) -> None:
+    """Lay the base into the folder of a run whose place fetched it by itself: merging needs it here."""
+    if not (context.folder / recipe.BASE).exists():
+        context.artifacts.checkout(fetched(context, base).digest, context.folder / recipe.BASE)
+
+
+def _as_needed(context: JobContext, parts: Parts, kind: PlaceKind | None) -> Model:
+    """The base with its files here, unless the place starts from a copy of its own."""
+    base = parts.base
+    if base.digest or kind is None:
+        return fetched(context, base)
+    if kind.hosted:
+        return base
+    if kind.name == HF_JOBS.name and not _has_tools(context, parts):  # only the template says how tools are written
+        return _pinned(context, base)
+    return fetched(context, base)
+
+
+def _has_tools(context: JobContext, parts: Parts) -> bool:
+    rows = read_version(context.artifacts, parts.version.digest).train
+    return any(row.tools or uses_tools(row.messages) for row in rows)
+
+
+def _pinned(context: JobContext, base: Model) -> Model:
+    """The base at a commit, so that what the place fetches and what is fetched here later are the same."""
+    commit = base.hub_revision or hub.commit_of(base.hub_id)
+    with context.database.write() as session:
+        stored = existing_model(session, base.id)
+        stored.hub_revision = commit
+    return stored
 
 
 def fetched(context: JobContext, base: Model) -> Model:
@@ -80,13 +128,14 @@ def _made_before(models: ModelRepository, run_id: str) -> Model:
     return made
 
 
-def _lines(context: JobContext, run: TrainingRun, parts: Parts) -> data.TrainingData:
+def _lines(context: JobContext, run: TrainingRun, parts: Parts, native_tools: bool | None) -> data.TrainingData:
     planner, wanted = (
         Planner(context.database, context.artifacts, context.settings),
         recipe.STUDIO_DEFAULTS | run.studio,
     )
     kept = planner.source(wanted["keep_version_id"])[0].digest if wanted["keep_version_id"] else ""
     facts: dict[str, Any] = {"seed": run.seed, "every_turn": wanted["every_turn"], "keep_digest": kept}
+    facts["native_tools"] = native_tools
     lines = planner.lines(parts, run.method, **facts)
     return _taught(context, run, lines, wanted["teacher_model_id"]) if run.method == "distil" else lines
 

@@ -139,14 +139,17 @@ class Planner:
         every_turn: bool = False,
         keep_digest: str = "",
         rows: VersionData | None = None,
+        native_tools: bool | None = None,
     ) -> data.TrainingData:
-        """The training files of a run, the base's reading of tools considered."""
+        """The training files of a run; how the base reads tools is read off its template, unless it is known."""
+        if native_tools is None:
+            native_tools = data.speaks_tools(template_of(self.artifacts, parts.base))
         return data.gather(
             self.artifacts,
             parts.version.digest,
             method,
             seed=seed,
-            tools=data.speaks_tools(template_of(self.artifacts, parts.base)),
+            tools=native_tools,
             every_turn=every_turn,
             keep_digest=keep_digest,
             rows=rows,

@@ -50,7 +50,7 @@ class Bedrock(Company):
         return "Amazon Bedrock accepts the key."
 
     def price(self, spec: HostedSpec) -> Price | None:
-        """Tokens times epochs times the published price; storage and serving of the model cost extra."""
+        """Tokens times epochs times a rough price; storage and serving of the model cost extra."""
         train, _held_out = self.uploads(spec, bedrock_conversation)
         return by_the_token(spec, train, self.model_of(spec), PRICES, self.options)
 

@@ -48,7 +48,7 @@ class Fireworks(Company):
         return f"Fireworks accepts the key for the account {self.options['account']}."
 
     def price(self, spec: HostedSpec) -> Price | None:
-        """Tokens times epochs times the published price for models of this size."""
+        """Tokens times epochs times a rough price for models of this size."""
         model = self.model_of(spec)
         tier = by_size(model, TIERS)
         listed = [(model, tier * (1 if _is_supervised(spec) else 2))] if tier else []

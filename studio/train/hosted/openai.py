@@ -42,7 +42,7 @@ class OpenAI(Company):
         return "OpenAI accepts the key."
 
     def price(self, spec: HostedSpec) -> Price | None:
-        """Tokens times epochs times the published price."""
+        """Tokens times epochs times a rough price."""
         return by_the_token(spec, self.uploads(spec)[0], self.model_of(spec), PRICES, self.options)
 
     def start(self, spec: HostedSpec) -> str:

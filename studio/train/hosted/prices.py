@@ -1,6 +1,6 @@
-"""What companies take for training, by the token: their published list, which a place's own `prices` option overrides.
+"""What companies take for training, by the token: rough figures, which a place's own `prices` option overrides.
 
-Lists age: every price is shown with the month it was read, and is an estimate until the bill comes.
+Nobody keeps these lists up to date: what they give is said to be rough, to be checked against the company's own page.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from studio.train.hosted.port import HostedSpec, Price
 from studio.train.hosted.rows import Upload
 
 CHARACTERS_PER_TOKEN = 4
-READ = "2025"
-"""When the lists below were read."""
+ROUGH = "Check it against the company's price page, and enter the right one under “Your prices” of the place."
 SIZE = re.compile(r"(?:^|[-_/x])(\d+(?:[p.]\d+)?)b(?:[-_]|$)")
 Listed = Iterable[tuple[str, float]]
 """(beginning of a model's name, USD per million trained tokens); the longest beginning that fits counts."""
@@ -28,9 +27,9 @@ def by_the_token(spec: HostedSpec, train: Upload, model: str, listed: Listed, op
         return None
     tokens, epochs = spec.tokens or train.characters // CHARACTERS_PER_TOKEN, float(epochs_of(spec))
     trained = tokens * epochs
-    how = "your price" if model in own else f"the price published in {READ}"
+    how, check = ("your price", "") if model in own else ("a rough price", f" {ROUGH}")
     counted = "" if spec.tokens else " (tokens guessed from the text's length)"
-    sentence = f"{trained:,.0f} tokens over {epochs:g} epochs at {how} of ${per_million:g} per million{counted}."
+    sentence = f"{trained:,.0f} tokens over {epochs:g} epochs at {how} of ${per_million:g} per million{counted}.{check}"
     return Price(round(trained * float(per_million) / 1_000_000, 4), sentence)
 
 

@@ -45,7 +45,7 @@ class Together(Company):
         return f"Together accepts the key; the account has {len(jobs)} fine-tuning jobs."
 
     def price(self, spec: HostedSpec) -> Price | None:
-        """Together's own estimate once you confirmed the place, for it wants the rows; before, from published prices.
+        """Together's own estimate once you confirmed the place, for it wants the rows; before, from rough ones.
 
         Your own price, where you entered one, goes before both.
         """
