@@ -14,6 +14,7 @@ from storage.tables import Job
 from storage.types import now
 from studio.access.actor import Actor, Role, permit
 from studio.errors import Conflict, InvalidInput, NotFound
+from studio.jobs.outcome import TOO_BIG
 
 Where = Literal["up", "down", "first", "last"]
 PRIORITIES = range(-100, 101)
@@ -35,6 +36,21 @@ class Ordering:
         """How many waiting jobs, of any project, go before this one."""
         waiting = [each.id for each in self.queue()]
         return waiting.index(job.id) if job.id in waiting else 0
+
+    def waits_for(self, job: Job) -> str:
+        """Why a waiting job does not run yet, as a phrase."""
+        if job.progress_text.startswith(TOO_BIG):
+            return job.progress_text
+        if job.after_job_id:
+            with self.database.read() as session:
+                first = JobRepository(session).get(job.after_job_id)
+            if first is not None and first.status != "succeeded":
+                return f"Waits for “{first.title or first.kind}”, which is {first.status}"
+        if job.not_before and job.not_before > now():
+            return f"Waits until {job.not_before.astimezone():%H:%M on %d %b}"
+        ahead = self.ahead_of(job)
+        jobs = "1 job goes" if ahead == 1 else f"{ahead} jobs go"
+        return f"Waits for a free slot; {jobs} first" if ahead else "Waits for a free slot; it is next"
 
     def move(self, actor: Actor, job_id: str, where: Where) -> Job:
         """Change places with the job in front or behind, or go to an end, among those that wait for the same moment.

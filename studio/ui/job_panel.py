@@ -30,6 +30,8 @@ def _panel(job_id: str, key: str, was_unfinished: bool) -> None:
             st.progress(min(max(job.progress, 0.0), 1.0), text=f":gray[{plain(_doing(job))}]")
         elif job.status == "failed":
             st.error(plain(job.error or "The job failed without saying why. See its log."), icon=":material/error:")
+        elif job.status == "cancelled" and job.error:
+            st.warning(plain(job.error), icon=":material/block:")
 
 
 def _headline(job: Job, key: str) -> None:
@@ -58,7 +60,7 @@ def _buttons(job: Job, key: str) -> None:
 
 def _doing(job: Job) -> str:
     if job.status == "queued":
-        return "Waiting for a free slot"
+        return current_studio().jobs.waits_for(job)
     if job.cancel_requested:
         return "Stopping; what is done is kept"
     left = current_studio().jobs.eta_seconds(job)

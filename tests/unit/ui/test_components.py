@@ -65,6 +65,30 @@ def test_a_failed_job_says_why_and_can_be_tried_again(browser_of: Callable[[Role
     assert studio.jobs.get(job.id).status == "queued" and buttons(app) == ["Cancel"]
 
 
+def waiting_text(job: Job) -> str:
+    return str(open_panel(job).get("progress")[0].proto.text)
+
+
+def test_a_waiting_job_says_what_it_waits_for(browser_of: Callable[[Role], Browser]) -> None:
+    studio = browser_of(Role.EDITOR).studio
+    first = submit(studio)
+    assert "Waits for a free slot; it is next" in waiting_text(first)
+    second = submit(studio)
+    assert "Waits for a free slot; 1 job goes first" in waiting_text(second)
+    assert "which is queued" in waiting_text(submit(studio, after_job_id=first.id))
+    late = submit(studio, not_before=now() + timedelta(days=400))
+    assert "Waits until" in waiting_text(late)
+    big = submit(studio, progress_text="This job wants 4 GPUs, and this machine has none. It waits for a machine.")
+    assert "This job wants 4 GPUs" in waiting_text(big)
+
+
+def test_a_cancelled_job_says_why_where_nobody_asked_for_it(browser_of: Callable[[Role], Browser]) -> None:
+    studio = browser_of(Role.EDITOR).studio
+    told = "“Train a”, which this job waits for, failed, so it was not started."
+    assert told in open_panel(submit(studio, status="cancelled", error=told, finished_at=now())).warning[0].value
+    assert not open_panel(submit(studio, status="cancelled", finished_at=now())).warning
+
+
 def test_a_viewer_watches_without_buttons(browser_of: Callable[[Role], Browser]) -> None:
     assert buttons(open_panel(submit(browser_of(Role.VIEWER).studio))) == []
 
