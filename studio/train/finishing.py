@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
+from storage.repositories.models import ModelRepository
 from storage.tables import Model, TrainingRun
 from storage.types import now
 from studio.access.secrets import SecretBox
@@ -21,6 +22,7 @@ from studio.train.planning import Parts
 from studio.train.portable import make_portable
 from studio.train.served_there import provider_at
 from studio.train.shape import TINY
+from studio.train.starting import free_name
 
 DOUBTED = ("sft", "distil")
 """Methods whose model should believe its own training rows."""
@@ -95,6 +97,7 @@ def _closed(context: JobContext, run: TrainingRun, made: Model, summary: dict[st
     """The model and the end of its run, in one transaction."""
     card = make_card(run, summary, tail(context.folder / recipe.EVENTS)[0])
     with context.database.write() as session:
+        made.name = free_name(made.name, ModelRepository(session).names(run.project_id))  # it may be taken by now
         made.training_run_id = run.id
         model = add_model(session, made)
         stored = session.get_one(TrainingRun, run.id)

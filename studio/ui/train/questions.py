@@ -23,7 +23,7 @@ Versions = list[tuple[DatasetVersion, Dataset]]
 
 def choose(versions: Versions, project: Project, actor: Actor) -> tuple[Choice, Start]:
     """The questions, with the answers given so far."""
-    _tweaked()
+    _tweaked(project.id)
     known = bases(project.id)
     named = {version.id: f"{dataset.name}, version {version.number}" for version, dataset in versions}
     _follow(named, known, project.id)
@@ -74,12 +74,15 @@ def _follow(versions: dict[str, str], known: dict[str, str], project_id: str) ->
             del state[key]
 
 
-def _tweaked() -> None:
-    """Says which run the fields were filled from."""
+def _tweaked(project_id: str) -> None:
+    """Says which run the fields were filled from; one of another project fills nothing here."""
     parent = parent_id()
     if parent is None:
         return
-    name = current_studio().training.get(parent).name
+    run = current_studio().training.get(parent)
+    if run.project_id != project_id:
+        forget_parent()
+        return
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="tweaked"):
-        st.markdown(f":material/content_copy: Filled from {plain(name)}. Change what you like, then train.")
+        st.markdown(f":material/content_copy: Filled from {plain(run.name)}. Change what you like, then train.")
         st.button("Start afresh", type="tertiary", key="afresh", on_click=forget_parent)

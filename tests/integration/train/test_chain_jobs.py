@@ -160,12 +160,13 @@ def test_a_teacher_answers_again_and_its_failures_are_counted(
     assert "no black" in told["first_errors"][0]
 
 
-def test_what_must_not_be_forgotten_is_laid_out_beside_the_data(
+def test_what_must_not_be_forgotten_is_laid_out_and_a_name_taken_meanwhile_loses_no_run(
     training: Training, version: DatasetVersion, base: Model, operator: Actor, project: Project, database: Database
 ) -> None:
     kept = freeze_rows(database, training.artifacts, project.id, [make_row("old task", "old answer")], [], "old")
     run = training.start(operator, version.id, base.id, overrides=SHORT | {"keep_version_id": kept.id})
-    carried_out(training, run)
+    Models(database).register_base(operator, project.id, run.name, digest=base.digest)
+    assert carried_out(training, run).name == f"{run.name}-2"
     line = json.loads((work_of(training, run) / "data/keep.jsonl").read_text())
     assert line["completion"] == [{"role": "assistant", "content": "old answer"}]
 
