@@ -1,1 +1,1 @@
-"""Train: plan, preflight and run; torch is imported only inside training processes."""
+"""Train: plan, rehearse and run; torch is imported only inside training processes."""

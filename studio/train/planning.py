@@ -15,14 +15,15 @@ from studio.errors import InvalidInput, NotFound
 from studio.settings import Settings
 from studio.train import data
 from studio.train.advice import make_plan, parse_overrides
+from studio.train.doctor import Finding, examine
 from studio.train.estimate import Speed
 from studio.train.estimate.measured import measured_speed
 from studio.train.lengths import measure, measure_answers
-from studio.train.machine import Machine, this_machine
+from studio.train.machine import Machine, device_of, this_machine
 from studio.train.methods.offers import Offer, holdings, offers_of
 from studio.train.models import existing_model
 from studio.train.plan import Plan, Situation
-from studio.train.weights import shape_of, template_of, tokenizer_of
+from studio.train.weights import endings_of, shape_of, template_of, tokenizer_of
 
 CANNOT_TEACH = {
     "provider": "“{name}” answers from a provider; its weights cannot be trained. Choose a base.",
@@ -109,6 +110,19 @@ class Planner:
         lines = self.lines(parts, method, seed=chosen.get("seed", 0), every_turn=every_turn, rows=rows)
         return Considered(
             make_plan(self.situation(parts, method, chosen, lines), preset, method, overrides), rows, lines
+        )
+
+    def examined(self, parts: Parts, considered: Considered) -> list[Finding]:
+        """What would make the run fail or mislead, as far as it is known without running anything; worst first."""
+        return examine(
+            considered.rows,
+            considered.plan,
+            template_of(self.artifacts, parts.base),
+            self.settings.runs,
+            lines=considered.lines,
+            device=device_of(considered.plan.situation.machine),
+            base=parts.base,
+            endings=endings_of(self.artifacts, parts.base),
         )
 
     def situation(self, parts: Parts, method: str, chosen: dict[str, Any], lines: data.TrainingData) -> Situation:

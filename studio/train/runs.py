@@ -23,17 +23,16 @@ from studio.jobs.queue import Jobs
 from studio.settings import Settings
 from studio.train import recipe, writing
 from studio.train.advice.base import BaseAdvice, advise_base
-from studio.train.doctor import Finding, examine
+from studio.train.doctor import Finding
 from studio.train.events import tail
-from studio.train.machine import Machine, device_of
+from studio.train.machine import Machine
 from studio.train.methods.offers import Offer
 from studio.train.models import hub_base
 from studio.train.places import gpus_at
 from studio.train.plan import Plan
-from studio.train.planning import Considered, Parts, Planner, refuse_without_data
+from studio.train.planning import Parts, Planner, refuse_without_data
 from studio.train.recipe_text import exported, parsed
 from studio.train.starting import LOCAL, Order, Wanted, enqueue
-from studio.train.weights import endings_of, template_of
 
 
 class Training:
@@ -96,7 +95,7 @@ class Training:
         """Plan and findings for a base on the Hub menu that the project has not registered yet."""
         parts = self.planner.parts_with(version_id, hub_base(project_id, hub_id))
         considered = self.planner.consider(parts, preset, method, overrides)
-        return considered.plan, self._examined(parts, considered)
+        return considered.plan, self.planner.examined(parts, considered)
 
     def planned(
         self,
@@ -106,21 +105,10 @@ class Training:
         method: str = "sft",
         overrides: dict[str, Any] | None = None,
     ) -> tuple[Plan, list[Finding]]:
-        """`plan` and `preflight` at once: the version is read a single time."""
+        """The plan, and what would make the run fail or mislead, worst first: the version is read a single time."""
         parts = self.planner.parts(version_id, base_model_id)
         considered = self.planner.consider(parts, preset, method, overrides)
-        return considered.plan, self._examined(parts, considered)
-
-    def preflight(
-        self,
-        version_id: str,
-        base_model_id: str,
-        preset: str = "balanced",
-        overrides: dict[str, Any] | None = None,
-        method: str = "sft",
-    ) -> list[Finding]:
-        """What would make the run fail or mislead, worst first."""
-        return self.planned(version_id, base_model_id, preset, method, overrides)[1]
+        return considered.plan, self.planner.examined(parts, considered)
 
     def start(
         self,
@@ -250,7 +238,7 @@ class Training:
     ) -> Wanted:
         considered = self.planner.consider(parts, preset, method, overrides)
         plan = considered.plan
-        for finding in self._examined(parts, considered):
+        for finding in self.planner.examined(parts, considered):
             if finding.severity == "error":
                 raise InvalidInput(finding.sentence)
         made, studio = plan.recipe(), plan.studio()
@@ -259,18 +247,6 @@ class Training:
 
     def _gpus(self, made: dict[str, Any]) -> int:
         return 1 if self.machine().gpu and not made.get("use_cpu") else 0
-
-    def _examined(self, parts: Parts, considered: Considered) -> list[Finding]:
-        return examine(
-            considered.rows,
-            considered.plan,
-            template_of(self.artifacts, parts.base),
-            self.settings.runs,
-            lines=considered.lines,
-            device=device_of(considered.plan.situation.machine),
-            base=parts.base,
-            endings=endings_of(self.artifacts, parts.base),
-        )
 
     def _enqueued(self, actor: Actor, chain: list[Wanted], order: Order) -> list[TrainingRun]:
         with self.database.write() as session:

@@ -13,17 +13,15 @@ from studio.errors import NotFound, Unavailable
 from studio.jobs.context import JobContext
 from studio.train import recipe
 from studio.train.data import TrainingData
-from studio.train.doctor import Finding, examine, worst_first
+from studio.train.doctor import Finding, worst_first
 from studio.train.estimate.load import LOW_RANK
 from studio.train.estimate.whole import fit_of
 from studio.train.laying_out import fetched, fresh
-from studio.train.machine import device_of
 from studio.train.plan import Plan
-from studio.train.planning import Parts, Planner
+from studio.train.planning import Considered, Parts, Planner
 from studio.train.recipes.process import prepare
 from studio.train.rehearse.findings import findings_of, too_big
 from studio.train.rehearse.layout import lay_out
-from studio.train.weights import endings_of, template_of
 
 MIB = 1 << 20
 
@@ -102,17 +100,8 @@ def _dry_run(context: JobContext, plan: Plan) -> dict[str, int]:
 
 def _examined(context: JobContext, parts: Parts, plan: Plan, lines: TrainingData) -> list[Finding]:
     rows = read_version(context.artifacts, parts.version.digest)
-    template, endings = template_of(context.artifacts, parts.base), endings_of(context.artifacts, parts.base)
-    return examine(
-        rows,
-        plan,
-        template,
-        context.settings.runs,
-        lines=lines,
-        device=device_of(plan.situation.machine),
-        base=parts.base,
-        endings=endings,
-    )
+    planner = Planner(context.database, context.artifacts, context.settings)
+    return planner.examined(parts, Considered(plan, rows, lines))
 
 
 def _not_said_better(known: list[Finding]) -> list[Finding]:

@@ -186,7 +186,7 @@ def test_one_row_is_enough_to_start_and_warned_about(
 ) -> None:
     single = freeze([make_row("only one", "yes")], [])
     assert training.start(operator, single.id, base.id).recipe["eval_strategy"] == "no"
-    assert any("Only 1 row" in finding.text for finding in training.preflight(single.id, base.id))
+    assert any("Only 1 row" in finding.text for finding in training.planned(single.id, base.id)[1])
 
 
 def test_rows_longer_than_the_model_reads_are_told(training: Training, freeze: Freeze, base: Model) -> None:
@@ -194,7 +194,7 @@ def test_rows_longer_than_the_model_reads_are_told(training: Training, freeze: F
     assert training.plan(endless.id, base.id).value("max_length") == 1024
     assert any(
         "would be cut" in finding.text or "are cut" in finding.text
-        for finding in training.preflight(endless.id, base.id)
+        for finding in training.planned(endless.id, base.id)[1]
     )
 
 

@@ -59,7 +59,7 @@ def test_an_error_of_the_doctor_stops_the_start(
     training: Training, freeze: Callable[[list[Row], list[Row]], DatasetVersion], base: Model, operator: Actor
 ) -> None:
     empty = freeze([make_row("void", "")], [])
-    assert training.preflight(empty.id, base.id)[0].severity == "error"
+    assert training.planned(empty.id, base.id)[1][0].severity == "error"
     with pytest.raises(InvalidInput, match="no row to train on"):
         training.start(operator, empty.id, base.id)
 
