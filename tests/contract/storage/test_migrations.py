@@ -5,14 +5,17 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from alembic import command
-from sqlalchemy import inspect, text
+from sqlalchemy import JSON, Column, MetaData, Table, inspect, text
 
 from storage.database import Database, make_engine
 from storage.migrate import OrphanedRows, _config, back_up, drift, migrate
-from storage.tables import LogEntry, Project, metadata
+from storage.repositories.jobs import JobRepository
+from storage.tables import Job, LogEntry, Project, TrainingRun, metadata
 from tests.contract.storage.conftest import Backend
 
 CRASH = """
@@ -94,6 +97,65 @@ def _search(database: Database) -> str:
         return "SELECT rowid FROM log_search WHERE log_search MATCH 'kettle'"
     vector = "to_tsvector('simple', prompt_text || ' ' || reply_text)"
     return f"SELECT id FROM log_entry WHERE {vector} @@ plainto_tsquery('simple', 'kettle')"
+
+
+def test_jobs_and_runs_of_before_keep_their_place_and_can_go_back(backend: Backend) -> None:
+    url = backend.empty()
+    _at(url, "0003")
+    early, late = (datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2))
+    _insert(url, "project", id="p", name="old")
+    for name, at in (("j1", early), ("j2", late)):
+        _insert(url, "job", id=name, project_id="p", kind="train", title=name, status="queued", created_at=at)
+    _insert(url, "dataset", id="d", project_id="p", name="tickets")
+    _insert(url, "dataset_version", id="v", dataset_id="d", number=1)
+    _insert(url, "model", id="m", project_id="p", name="tiny", kind="base")
+    run = {"project_id": "p", "dataset_version_id": "v", "base_model_id": "m", "job_id": "j1"}
+    _insert(url, "training_run", id="r", name="first", method="sft", summary={"loss": 1.5}, **run)
+    migrate(url)
+    database = Database(url)
+    with database.read() as session:
+        queue = JobRepository(session).queued()
+        found = session.get_one(TrainingRun, "r")
+    database.close()
+    assert [(job.id, job.order_at) for job in queue] == [("j1", early), ("j2", late)]
+    assert (found.runner, found.tags, found.card, found.summary) == ("local", [], {}, {"loss": 1.5})
+    _back(url, "0003")
+    assert {"rehearsal", "compute_target", "doubt"} & _tables(url) == set()
+    migrate(url)
+    database = Database(url)
+    with database.read() as session:
+        assert session.get_one(TrainingRun, "r").summary == {"loss": 1.5}
+        assert session.get_one(Job, "j2").order_at == late
+    database.close()
+
+
+def _insert(url: str, table: str, **values: object) -> None:
+    """A row of the schema as it is there; what must not be empty and is not given gets its type's nothing."""
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        there = Table(table, MetaData(), autoload_with=connection)
+        row = {each.name: values.get(each.name, _nothing(each)) for each in there.columns if _is_set(each, values)}
+        connection.execute(there.insert().values(row))
+    engine.dispose()
+
+
+def _is_set(column: Column[Any], values: dict[str, object]) -> bool:
+    return column.name in values or not (column.nullable or column.server_default)
+
+
+def _nothing(column: Column[Any]) -> object:
+    if isinstance(column.type, JSON):
+        return {}
+    return (
+        datetime(2026, 1, 1, tzinfo=UTC) if issubclass(column.type.python_type, datetime) else column.type.python_type()
+    )
+
+
+def _back(url: str, revision: str) -> None:
+    engine = make_engine(url, foreign_keys=False)
+    with engine.begin() as connection:
+        command.downgrade(_config(connection), revision)
+    engine.dispose()
 
 
 def test_a_crash_half_way_leaves_the_database_as_it_was(backend: Backend) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from storage.artifacts import Artifacts
 from storage.database import Database
-from storage.tables import DatasetVersion, Model, Project, TrainingRun
+from storage.tables import DatasetVersion, Model, Project, Provider, TrainingRun
 from studio.access.actor import Actor
 from studio.errors import Conflict, InvalidInput, NotFound
 from studio.train.runs import Training
@@ -31,6 +31,11 @@ def preferred(freeze: Freeze) -> DatasetVersion:
 def registered(training: Training, project: Project, kind: str, digest: str = "") -> Model:
     with training.database.write() as session:
         model = Model(project_id=project.id, name=f"a {kind}", kind=kind, digest=digest)
+        if kind == "provider":
+            there = Provider(project_id=project.id, name="big", base_url="http://127.0.0.1:9/v1")
+            session.add(there)
+            session.flush()
+            model.provider_id = there.id
         session.add(model)
     return model
 
