@@ -21,6 +21,8 @@ ALWAYS = ("shared", "script", "model", "data")
 REFUSED = {
     "trust_remote_code": "runs code from the model's repository; the studio only runs its own",
     "push_to_hub": "would publish the model; deploy it, or upload the folder yourself",
+    "hub_token": "would be kept in the clear; set HF_TOKEN for the worker",
+    "chat_template_path": "would read a file of the worker's machine; the base's own template is used, as in serving",
     "resume_from_checkpoint": "is decided by the studio, which resumes from what the run's folder holds",
 }
 OURS = ("model_name_or_path", "dataset_name", "output_dir", "datasets", "dataset_config", "env")
@@ -99,6 +101,8 @@ def _checked(name: str, value: Any, way: Method) -> Any:
         raise InvalidInput(_unknown(name, f"a recipe for {way.name}", list(keys)))
     if name in REFUSED and value not in (None, False):
         raise InvalidInput(f"The recipe's {name!r} {REFUSED[name]}. Remove the line.")
+    if name == "attn_implementation" and "/" in str(value):
+        raise InvalidInput("The recipe's 'attn_implementation' names code on the Hub; the studio only runs its own.")
     value = _number(value, keys[name])
     if value is not None and keys[name] in TYPES and not _fits(value, keys[name]):
         raise InvalidInput(f"The recipe's {name!r} must be {_in_words(keys[name])}, not {value!r}.")

@@ -56,6 +56,9 @@ def test_where_things_are_is_the_studio_s_business() -> None:
         ("lora_r: 2.5", "whole number"),
         ("trust_remote_code: true", "Remove the line"),
         ("push_to_hub: true", "publish"),
+        ("hub_token: hf_secret", "in the clear"),
+        ("chat_template_path: /etc/passwd", "worker's machine"),
+        ("attn_implementation: somebody/kernel", "code on the Hub"),
         ("# studio: {oops\nseed: 1", "not JSON"),
     ],
 )
