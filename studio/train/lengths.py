@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 COUNTED_ROWS = 500
+FEW_STEPS = 100
+"""A shorter run is not worth batches of like length: it is over soon, and learned a little less (decision 22)."""
 TOKENS_PER_MESSAGE = 5
 """Role line and markers of a chat template, roughly."""
 CHARACTERS_PER_TOKEN = 4.0

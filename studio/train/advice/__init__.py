@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import ceil
 from typing import Any
 
 from studio.errors import InvalidInput
@@ -66,13 +67,22 @@ def _scored_share(situation: Situation, way: Method) -> float:
 
 
 def _advise(situation: Situation, preset: str, way: Method, chosen: dict[str, Any]) -> list[Choice]:
+    pace = [_override(choice, chosen) for choice in learning.choices(situation, preset, way, chosen)]
     return [
         *adapter.choices(situation, preset, way, chosen),
-        *learning.choices(situation, preset, way, chosen),
+        *pace,
         *preference.choices(situation, way),
-        *rows.choices(situation, way),
+        *rows.choices(situation, way, _steps(situation, pace, chosen)),
         *watching.choices(preset, way),
     ]
+
+
+def _steps(situation: Situation, pace: list[Choice], chosen: dict[str, Any]) -> int:
+    """Steps of a run whose rows are read in an order."""
+    values = {choice.name: choice.value for choice in pace}
+    wanted: int = ceil(values["num_train_epochs"] * situation.rows / values["batch_size"])
+    limit: int = chosen.get("max_steps") or wanted
+    return min(wanted, limit)
 
 
 def _at_once(situation: Situation, way: Method, advised: list[Choice], chosen: dict[str, Any]) -> list[Choice]:

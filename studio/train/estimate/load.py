@@ -16,7 +16,7 @@ REFERENCED = ("dpo", "ipo", "kto")
 """Methods that compare with the model as it was: a second copy, unless an adapter can be taken off."""
 
 
-MOST_ANSWERED, SHOWN, ANSWERED_AT_ONCE = 64, 5, 64
+MOST_ANSWERED, SHOWN, ANSWERED_AT_ONCE = 64, 5, 72
 """Golden rows answered at every check, held-out rows answered for people to see, rows answered at once."""
 MOST_WRITTEN, SPARE = 128, 8
 """Tokens of an answer at most, and beyond the longest expected one."""

@@ -16,9 +16,10 @@ from studio.train.recipes.setup import Rows
 
 MOST_TOKENS, MORE_TOKENS = 256, 8
 """Tokens an answer may go on after the longest expected one ends: by then it is wrong, and time is saved."""
-ROWS_PER_BATCH = 8
+ROWS_PER_BATCH = 9
 """Rows answered at once, per row of an evaluation's batch: generating needs less memory than scoring every token."""
-MOST_ROWS, MOST_AT_ONCE = 64, 64
+MOST_ROWS, MOST_AT_ONCE = 64, 72
+"""Golden rows answered, and rows at once: those and the few that are shown fit into one batch."""
 
 
 class Answers(TrainerCallback):  # type: ignore[misc]

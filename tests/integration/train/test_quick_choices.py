@@ -96,14 +96,14 @@ def test_a_model_that_reshapes_its_scores_keeps_trl_s_head(base_folder: Path) ->
     assert not fits(AutoModelForSequenceClassification.from_pretrained(base_folder, num_labels=1))
 
 
-def uneven(folder: Path, count: int = 96) -> None:
+def uneven(folder: Path, count: int = 96, name: str = recipe.TRAIN) -> None:
     """Rows of very different lengths."""
     source, rows = random.Random(6), []
     for _ in range(count):
         row = conversation(source)
         row["prompt"][0]["content"] += " It is." * source.choice((0, 0, 0, 1, 2, 8))
         rows.append(json.dumps(row))
-    (folder / "data" / recipe.TRAIN).write_text("\n".join(rows) + "\n")
+    (folder / "data" / name).write_text("\n".join(rows) + "\n")
 
 
 def picked(folder: Path) -> dict[str, str]:
@@ -127,12 +127,18 @@ def grouped_run(lay_out: LAY_OUT) -> tuple[Path, dict[str, Any]]:
 
     folder = lay_out("grouped", max_steps=24, save_steps=9, eval_steps=9)
     uneven(folder)
+    turned_off(folder, "parts")
     return folder, run.train(folder)
+
+
+def turned_off(folder: Path, *names: str) -> None:
+    """Let the trainer do without these choices."""
+    recipe.write(folder, recipe_in(folder), {"samples": 2, "fast": dict.fromkeys(names, False)})
 
 
 def test_a_run_says_what_it_chose_and_why(grouped_run: tuple[Path, dict[str, Any]]) -> None:
     chosen = picked(grouped_run[0])
-    assert list(chosen) == ["rows of like length in one batch", "compact head"]
+    assert list(chosen) == ["compact head", "rows of like length in one batch"]
     assert "of a random batch would be padding" in chosen["rows of like length in one batch"]
 
 
@@ -141,13 +147,89 @@ def test_the_losses_are_those_of_trl_s_own_head(grouped_run: tuple[Path, dict[st
 
     folder = lay_out("plain", max_steps=24, save_steps=9, eval_steps=9)
     uneven(folder)
-    recipe.write(folder, recipe_in(folder), {"samples": 2, "fast": {"compact_head": False}})
+    turned_off(folder, "compact_head")
     summary = run.train(folder)
     assert list(picked(folder)) == ["rows of like length in one batch"]
-    for name in ("loss", "eval_loss", "eval_greedy_exact", "entropy"):
-        theirs, ours = (dict(series(tail(each / recipe.EVENTS)[0], name)) for each in (folder, grouped_run[0]))
-        assert ours == pytest.approx(theirs, abs=2e-4), name
+    same_curves(folder, grouped_run[0])
     assert summary["tokens"] == grouped_run[1]["tokens"]
+
+
+def same_curves(one: Path, other: Path) -> None:
+    for name in ("loss", "eval_loss", "eval_greedy_exact", "entropy"):
+        first, second = (dict(series(tail(each / recipe.EVENTS)[0], name)) for each in (one, other))
+        assert first == pytest.approx(second, abs=2e-4) and len(first) > 1, name
+
+
+def test_batches_in_parts_of_like_length_learn_what_whole_random_batches_do(lay_out: LAY_OUT) -> None:
+    from studio.train.recipes import run
+
+    parted, whole = (lay_out(name, max_steps=24, save_steps=9, eval_steps=9) for name in ("parted", "whole"))
+    for folder in (parted, whole):
+        uneven(folder)
+        uneven(folder, 16, recipe.EVAL)
+    turned_off(whole, "parts", "group_by_length", "compact_head")
+    summaries = [run.train(folder) for folder in (parted, whole)]
+    assert list(picked(parted)) == ["compact head", "batches computed in parts of like length"] and not picked(whole)
+    same_curves(parted, whole)
+    assert summaries[0]["tokens"] == summaries[1]["tokens"]
+
+
+@pytest.mark.parametrize("adapted", [False, True], ids=["every weight", "LoRA"])
+def test_a_batch_in_parts_gives_the_whole_batch_s_answer_and_gradient(base_folder: Path, adapted: bool) -> None:
+    import torch
+
+    from studio.train.recipes.trainers import compact, parts
+    from studio.train.recipes.trainers.dressing import plain
+
+    given = batch(0.4)
+    for row, length in enumerate((20, 3, 24, 4)):
+        given["attention_mask"][row] = torch.arange(24) < length
+    given["labels"] = given["labels"].masked_fill(given["attention_mask"] == 0, -100)
+    theirs, ours = (models(base_folder, adapted)[0] for _ in range(2))
+    compact.add_compact_head(plain(ours), FIELDS[1:], in_parts=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts.cuts, "__defaults__", (4,))
+        cut = parts.parts_of({name: given[name] for name in ("input_ids", "attention_mask")})
+        assert [(rows.tolist(), length) for rows, length in cut] == [([1, 3], 4), ([0, 2], 24)]
+        outputs = [model(**given, fused_lm_head=True, num_items_in_batch=30) for model in (theirs, ours)]
+    for name in (*FIELDS, "loss", "label_mask"):
+        assert torch.allclose(*(getattr(each, name).float() for each in outputs), atol=1e-5), name
+    for each in outputs:
+        each.loss.backward()
+    for (name, one), other in zip(theirs.named_parameters(), ours.parameters(), strict=True):
+        assert (one.grad is None) == (other.grad is None), name
+        assert one.grad is None or torch.allclose(one.grad, other.grad, atol=1e-6), name
+
+
+def test_a_batch_stays_whole_where_it_cannot_be_cut_or_is_not_worth_it() -> None:
+    import torch
+
+    from studio.train.recipes.trainers.parts import parts_of
+
+    tokens = torch.ones((2, 900), dtype=torch.long)
+    seen = torch.stack([torch.arange(900) < length for length in (900, 10)]).long()
+    assert len(parts_of({"input_ids": tokens, "attention_mask": seen, "use_cache": False})) == 2
+    assert not parts_of({"input_ids": tokens, "attention_mask": seen.flip(1)})
+    assert not parts_of({"input_ids": tokens, "attention_mask": seen, "position_ids": tokens})
+    assert not parts_of({"input_ids": tokens, "attention_mask": torch.ones_like(tokens)})
+    assert not parts_of({"input_ids": tokens})
+
+
+def test_rows_are_cut_where_passes_and_padding_cost_least() -> None:
+    from itertools import combinations
+
+    from studio.train.recipes.trainers.parts import cuts
+
+    def cost(lengths: list[int], ends: list[int]) -> int:
+        bounds = zip([0, *ends], ends, strict=False)
+        return sum(128 + lengths[end - 1] * (end - start) for start, end in bounds)
+
+    source = random.Random(0)
+    for _ in range(20):
+        lengths = sorted(source.randint(1, 500) for _ in range(8))
+        every = [[*inner, 8] for size in range(8) for inner in combinations(range(1, 8), size)]
+        assert cost(lengths, cuts(lengths)) == min(cost(lengths, ends) for ends in every)
+    assert cuts([]) == [] and cuts([5]) == [1]
 
 
 def recipe_in(folder: Path) -> dict[str, Any]:
@@ -164,6 +246,7 @@ def test_stopped_in_the_second_epoch_grouped_rows_come_in_the_same_order_again(
 
     folder = lay_out("stopped", max_steps=24, save_steps=9, eval_steps=9)
     uneven(folder)
+    turned_off(folder, "parts")
     seen: list[str] = []
     stopped = run.train(
         folder,
@@ -183,6 +266,7 @@ def test_a_recipe_that_names_the_order_of_rows_keeps_it(lay_out: LAY_OUT) -> Non
         "named", max_steps=1, save_strategy="no", load_best_model_at_end=False, train_sampling_strategy="random"
     )
     uneven(folder)
+    turned_off(folder, "parts")
     run.train(folder)
     assert list(picked(folder)) == ["compact head"]
 

@@ -14,6 +14,7 @@ from studio.train.shape import ModelShape
 from tests.fakes.frozen_rows import TINY_CONFIG
 
 CPU = Machine(memory=24 * GIB, cores=2)
+GPU = Machine(64 * GIB, 16, gpu="NVIDIA H100", gpu_memory=80 * GIB)
 TINY = Situation(ModelShape.of_config(TINY_CONFIG), "tiny", 1800, 200, Lengths((60, 70, 80), exact=True), CPU)
 QWEN = replace(TINY, shape=on_menu("Qwen/Qwen3-0.6B").shape, base="Qwen3-0.6B")
 
@@ -87,10 +88,23 @@ def test_the_longest_row_is_not_cut_unless_the_model_cannot_read_it() -> None:
     assert make_plan(replace(TINY, lengths=Lengths((5000,), exact=True))).value("max_length") == 1024
 
 
-def test_rows_of_very_different_length_are_grouped() -> None:
-    assert make_plan(TINY).value("order") == "random"
+def test_rows_of_very_different_length_are_grouped_only_where_nothing_gentler_helps_and_a_run_is_long() -> None:
+    def order_of(situation: Situation, method: str, **chosen: object) -> tuple[str, str]:
+        plan = make_plan(situation, method_name=method, overrides=chosen)
+        value = plan.recipe().get("train_sampling_strategy", "random")
+        return value, next(choice.reason for choice in plan.values if choice.name == "order")
+
     uneven = replace(TINY, lengths=Lengths((30, 30, 30, 400), exact=True))
-    assert make_plan(uneven).recipe()["train_sampling_strategy"] == "group_by_length"
+    assert "similar length" in order_of(TINY, "sft")[1]
+    value, reason = order_of(uneven, "sft")
+    assert value == "random" and "changes nothing" in reason
+    value, reason = order_of(uneven, "orpo", max_steps=100)
+    assert value == "group_by_length" and "a little less" in reason
+    value, reason = order_of(uneven, "orpo", max_steps=99)
+    assert value == "random" and "short run" in reason
+    on_gpu = replace(uneven, machine=GPU)
+    assert order_of(on_gpu, "sft", max_steps=300)[0] == "group_by_length"
+    assert order_of(on_gpu, "sft", max_steps=50)[0] == "random"
 
 
 def test_memory_is_judged_against_the_machine() -> None:

@@ -15,9 +15,11 @@ from torch.nn import functional
 from trl.kernels.chunked_logprob import ChunkedLogProbFunction
 from trl.trainer.utils import FusedCausalLMOutput
 
+from studio.train.recipes.trainers import parts
+
 MOST_SCORES = 2**26
 """Scores held at once (256 MiB); above it TRL's own function goes through the vocabulary piece by piece."""
-PIECE = 32768
+PIECE, IGNORED = 32768, -100
 FIELDS = ("log_probs", "entropy", "log_sum_sq_probs", "mean_logits", "is_top1")
 SFT_FIELDS, PREFERENCE_FIELDS = ("entropy", "is_top1"), FIELDS[1:]
 """What the trainers log besides the log-probabilities; the rest is not worked out."""
@@ -33,8 +35,11 @@ def fits(model: Any) -> bool:
     return isinstance(head, torch.nn.Linear) and head.weight.is_floating_point() and not (reshaped or mixture)
 
 
-def add_compact_head(model: Any, fields: tuple[str, ...] = PREFERENCE_FIELDS) -> None:
-    """Take over what TRL's `add_fused_lm_head` gave the model: same call, same answer, fewer positions."""
+def add_compact_head(model: Any, fields: tuple[str, ...] = PREFERENCE_FIELDS, in_parts: bool = False) -> None:
+    """Take over what TRL's `add_fused_lm_head` gave the model: same call, same answer, fewer positions.
+
+    `in_parts`: rows of like length go through the model together, so that little of it is padding.
+    """
     fused = model.forward
 
     @functools.wraps(type(model).forward)  # `generate` reads the signature
@@ -43,8 +48,11 @@ def add_compact_head(model: Any, fields: tuple[str, ...] = PREFERENCE_FIELDS) ->
             given = {} if labels is None else {"labels": labels}
             return fused(*args, fused_lm_head=fused_lm_head, **given, **kwargs)
         items = kwargs.pop("num_items_in_batch", None)
-        hidden = self.base_model(*args, **kwargs | {"use_cache": False}).last_hidden_state[:, :-1]
-        return _output(hidden, self.get_output_embeddings(), labels[:, 1:], items, fields)
+        head, wanted, given = self.get_output_embeddings(), labels[:, 1:], kwargs | {"use_cache": False}
+        if in_parts and not args and (cut := parts.parts_of(given)):
+            return _output(parts.hidden(self.base_model, given, wanted, cut), head, wanted, items, fields)
+        hidden = self.base_model(*args, **given).last_hidden_state[:, :-1]
+        return _output(hidden[wanted != IGNORED], head, wanted, items, fields)
 
     model.forward = types.MethodType(forward, model)
 
@@ -52,8 +60,8 @@ def add_compact_head(model: Any, fields: tuple[str, ...] = PREFERENCE_FIELDS) ->
 def _output(
     hidden: torch.Tensor, head: Any, labels: torch.Tensor, items: Any, fields: tuple[str, ...]
 ) -> FusedCausalLMOutput:
-    mask = labels != -100
-    scored = _scored(hidden[mask], head.weight, head.bias, labels[mask], fields)
+    mask = labels != IGNORED
+    scored = _scored(hidden, head.weight, head.bias, labels[mask], fields)
     placed = [None if each is None else each.new_zeros(mask.shape).masked_scatter(mask, each) for each in scored]
     loss = -scored[0].sum() / (mask.sum().clamp(min=1) if items is None else items)
     return FusedCausalLMOutput(loss=loss, label_mask=mask, **dict(zip(FIELDS, placed, strict=True)))

@@ -8,7 +8,7 @@ from trl import DPOConfig, DPOTrainer
 
 from studio.train.recipes import loading
 from studio.train.recipes.setup import Setup
-from studio.train.recipes.trainers.dressing import Told, data_of, grouped, headed, told
+from studio.train.recipes.trainers.dressing import Told, data_of, evened, told
 from studio.train.recipes.trainers.grouping import GroupsByLength
 from studio.train.recipes.trainers.preference import pick_reference
 
@@ -29,7 +29,7 @@ class Dpo:
             callbacks=callbacks,
             **data_of(setup),
         )
-        return told(trainer, chosen, grouped(trainer, setup), headed(trainer, setup))
+        return told(trainer, chosen, evened(trainer, setup))
 
 
 class PairsTrainer(GroupsByLength, Told, DPOTrainer):  # type: ignore[misc]

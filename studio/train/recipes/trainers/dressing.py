@@ -58,7 +58,27 @@ def grouped(trainer: Any, setup: Setup) -> list[picks.Pick]:
     return [pick]
 
 
-def headed(trainer: Any, setup: Setup, fields: tuple[str, ...] = compact.PREFERENCE_FIELDS) -> list[picks.Pick]:
+def evened(trainer: Any, setup: Setup, fields: tuple[str, ...] = compact.PREFERENCE_FIELDS) -> list[picks.Pick]:
+    """The compact head, and little padding: batches in parts where the head is compact, else rows grouped by length."""
+    cut = parted(trainer, setup)
+    head = headed(trainer, setup, fields, in_parts=bool(cut))
+    return [*head, *cut] if head and cut else [*head, *grouped(trainer, setup)]
+
+
+def parted(trainer: Any, setup: Setup) -> list[picks.Pick]:
+    """Compute batches in parts of like length, where that saves padding."""
+    args = trainer.args
+    if not picks.free(setup, "parts", "packing", "padding_free") or getattr(args, "packing", False):
+        return []
+    if args.train_sampling_strategy != "random":
+        return []
+    pick = picks.parts(row_lengths(trainer.train_dataset), args.train_batch_size)
+    return [pick] if pick else []
+
+
+def headed(
+    trainer: Any, setup: Setup, fields: tuple[str, ...] = compact.PREFERENCE_FIELDS, *, in_parts: bool = False
+) -> list[picks.Pick]:
     """Put the compact head on a trainer that uses TRL's fused head, where it is quicker."""
     models = [plain(each) for each in (trainer.model, getattr(trainer, "ref_model", None)) if each is not None]
     fits = picks.free(setup, "compact_head") and all(map(compact.fits, models))
@@ -66,7 +86,7 @@ def headed(trainer: Any, setup: Setup, fields: tuple[str, ...] = compact.PREFERE
     if pick is None:
         return []
     for model in models:
-        compact.add_compact_head(model, fields)
+        compact.add_compact_head(model, fields, in_parts)
     return [pick]
 
 

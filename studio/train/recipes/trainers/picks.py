@@ -1,4 +1,4 @@
-"""What a trainer chooses by itself, and why: only what was measured to be faster and leaves the result alone.
+"""What a trainer chooses by itself, and why: only what was measured to be faster, and what it costs where it does.
 
 A recipe that names one of these settings keeps it; `fast` in studio.json turns a choice off.
 """
@@ -12,13 +12,12 @@ from typing import Any
 import yaml
 
 from studio.train import recipe as recipes
+from studio.train.lengths import FEW_STEPS
 from studio.train.recipes.setup import Setup
 from studio.train.recipes.trainers.grouping import padding_share
 
 GROUP_FROM = 0.1
 """Padding below this share is not worth another order of the rows."""
-FEW_STEPS = 100
-"""A shorter run is over soon, and learned a little less when batches were of like length (decision 22)."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +38,22 @@ def free(setup: Setup, fast: str, *keys: str) -> bool:
     return (setup.studio.get("fast") or {}).get(fast, True) is not False and not named.keys() & set(keys)
 
 
+def parts(lengths: Sequence[int], batch: int) -> Pick | None:
+    """A batch's rows computed with others of their length, where the whole would be padding to a good part."""
+    share = padding_share(lengths, batch)
+    if share < GROUP_FROM:
+        return None
+    why = f"{share:.0%} of a batch would be padding. Its loss and gradient stay those of the whole batch."
+    return Pick("batches computed in parts of like length", why)
+
+
 def grouping(lengths: Sequence[int], batch: int, steps: float) -> Pick | None:
     """Rows of like length together, where random batches would be padding to a good part of a run that is long."""
     share = padding_share(lengths, batch)
     if share < GROUP_FROM or steps < FEW_STEPS:
         return None
-    return Pick(
-        "rows of like length in one batch", f"{share:.0%} of a random batch would be padding: rows differ in length."
-    )
+    why = f"{share:.0%} of a random batch would be padding: rows differ in length. A step may teach a little less."
+    return Pick("rows of like length in one batch", why)
 
 
 def packing(lengths: Sequence[int], max_length: int, batch: int, has_flash: bool) -> tuple[Pick, int] | None:

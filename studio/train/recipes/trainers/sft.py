@@ -12,7 +12,7 @@ from studio.train.recipes import loading
 from studio.train.recipes.setup import Setup
 from studio.train.recipes.trainers import picks, prepared
 from studio.train.recipes.trainers.compact import SFT_FIELDS
-from studio.train.recipes.trainers.dressing import TASK, data_of, grouped, headed, told
+from studio.train.recipes.trainers.dressing import TASK, data_of, evened, told
 from studio.train.recipes.trainers.grouping import GroupsByLength
 from studio.train.recipes.trainers.tools import check_tools
 
@@ -38,7 +38,7 @@ class Sft:
             callbacks=callbacks,
             **(prepared.data_of(setup, tokenizer) or data_of(setup)),
         )
-        return told(trainer, chosen, grouped(trainer, setup), headed(trainer, setup, SFT_FIELDS))
+        return told(trainer, chosen, evened(trainer, setup, SFT_FIELDS))
 
 
 def packed(setup: Setup, tokenizer: Any) -> list[picks.Pick]:
