@@ -16,6 +16,7 @@ from studio.train import recipe
 from studio.train.events import series, tail
 from studio.train.methods import METHODS
 from studio.train.recipes.process import prepare
+from tests.full_proof import once_more
 from tests.integration.train.conftest import COLOURS, LIGHT
 
 pytestmark = pytest.mark.slow
@@ -272,7 +273,7 @@ def test_a_reward_model_is_a_plain_checkpoint_that_others_can_practise_against(
     assert len(curve(practised, "reward")) == 2
 
 
-@pytest.mark.parametrize("name", ["dpo", "kto"])
+@pytest.mark.parametrize("name", ["kto", pytest.param("dpo", marks=once_more)])
 def test_a_preference_run_that_was_stopped_goes_on_with_the_same_losses(
     name: str, outcomes: Callable[[str], Any], polite: Path, tmp_path: Path
 ) -> None:

@@ -20,6 +20,7 @@ from studio.train.machine import Machine
 from studio.train.models import Models
 from studio.train.rehearse import Rehearsals, jobs, label_jobs
 from tests.fakes.frozen_rows import freeze_rows, make_row
+from tests.full_proof import once_more
 
 pytestmark = pytest.mark.slow
 WORDS = [left + right for left in "abcdefghij" for right in "abcdefghij"]
@@ -95,7 +96,11 @@ def test_one_batch_is_shown_token_by_token_and_timed(
 
 @pytest.mark.parametrize(
     ("method", "parts", "learns"),
-    [("dpo", ["better", "worse"], True), ("kto", ["wanted"], True), ("orpo", ["better", "worse"], True)],
+    [
+        ("dpo", ["better", "worse"], True),
+        ("kto", ["wanted"], True),
+        pytest.param("orpo", ["better", "worse"], True, marks=once_more),
+    ],
 )
 def test_methods_that_compare_answers_show_which_is_which(
     rehearsals: Rehearsals,

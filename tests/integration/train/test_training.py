@@ -13,6 +13,7 @@ import pytest
 
 from studio.train import recipe
 from studio.train.events import in_force, series, tail
+from tests.full_proof import once_more
 from tests.integration.train.conftest import SAVE_EVERY, STEPS
 
 pytestmark = pytest.mark.slow
@@ -90,6 +91,7 @@ def test_the_wholly_right_share_equals_what_generation_gives(learned_run: Whole)
     assert right > 0
 
 
+@once_more
 def test_killed_after_a_checkpoint_it_goes_on_with_the_same_losses(
     lay_out: Callable[..., Path], whole_run: Whole
 ) -> None:
@@ -111,6 +113,7 @@ def test_killed_after_a_checkpoint_it_goes_on_with_the_same_losses(
     assert not torn.exists()
 
 
+@once_more
 def test_a_stopped_run_keeps_a_checkpoint_and_goes_on_from_it(lay_out: Callable[..., Path], whole_run: Whole) -> None:
     from studio.train.recipes import run
     from studio.train.recipes.setup import newest_complete
