@@ -104,7 +104,7 @@ class Planner:
         """The plan with the data that it was made on; `rows` where the version was read already."""
         chosen = parse_overrides(overrides)
         refuse_without_data(self.offers(parts.version.id), method)
-        self._refuse_strangers(parts, chosen)
+        self.refuse_strangers(parts, chosen)
         rows = rows or read_version(self.artifacts, parts.version.digest)
         every_turn = chosen.get("every_turn", False)
         lines = self.lines(parts, method, seed=chosen.get("seed", 0), every_turn=every_turn, rows=rows)
@@ -174,7 +174,7 @@ class Planner:
         here = this_machine()
         return here if self.settings.worker_gpus else replace(here, gpu="", gpu_memory=0)
 
-    def _refuse_strangers(self, parts: Parts, chosen: dict[str, Any]) -> None:
+    def refuse_strangers(self, parts: Parts, chosen: dict[str, Any]) -> None:
         """Raise for a teacher or a version to be kept in mind that is not this project's."""
         project_id = parts.dataset.project_id
         teacher, kept = chosen.get("teacher_model_id"), chosen.get("keep_version_id")

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -58,10 +58,14 @@ def parsed(text: str, method_name: str = "") -> Parsed:
 
 
 def check_studio(studio: dict[str, Any]) -> None:
-    """Raise InvalidInput for a key that studio.json does not have."""
+    """Raise InvalidInput for a key that studio.json does not have, and for a reward outside of the run's folder."""
     for name in studio:
         if name not in recipe.STUDIO_DEFAULTS:
             raise InvalidInput(_unknown(name, "the studio's own keys", list(recipe.STUDIO_DEFAULTS)))
+    for each in studio.get("rewards") or ():
+        path = PurePosixPath(str(each.get("folder", ""))) if isinstance(each, dict) else PurePosixPath("..")
+        if path.is_absolute() or ".." in path.parts:
+            raise InvalidInput("`rewards` is a list of checks like {name: exact_match}; a folder is one of the run's.")
 
 
 @lru_cache(maxsize=16)

@@ -162,6 +162,7 @@ class Training:
         if parts.dataset.project_id != project_id:
             raise InvalidInput("That dataset version belongs to another project. Choose one of this project.")
         refuse_without_data(self.offers(version_id), given.method.name)
+        self.planner.refuse_strangers(parts, given.studio)
         facts = (given.method.name, given.recipe, given.studio, name or _name(parts, given.method.name))
         wanted = Wanted(parts, *facts, gpus=self._gpus(given.recipe))
         return self._enqueued(actor, [wanted], Order(runner))[0]

@@ -213,6 +213,9 @@ def test_distillation_needs_a_teacher_of_the_project(
     assert run.studio["teacher_model_id"] == teacher.id, "the only one is chosen by itself"
     with pytest.raises(InvalidInput, match="teacher"):
         training.start(operator, preferred.id, base.id, method="distil", overrides={"teacher_model_id": base.id})
+    with pytest.raises(InvalidInput, match="teacher"):
+        text = f"studio: {{method: distil, teacher_model_id: {base.id}}}\nseed: 1"
+        training.start_recipe(operator, base.project_id, preferred.id, base.id, text)
 
 
 def test_what_must_not_be_forgotten_is_another_version_of_the_project(
@@ -222,6 +225,10 @@ def test_what_must_not_be_forgotten_is_another_version_of_the_project(
     assert run.studio["keep_version_id"] == version.id
     with pytest.raises(NotFound, match="version"):
         training.start(operator, preferred.id, base.id, overrides={"keep_version_id": "none"})
+    with pytest.raises(NotFound, match="version"):
+        training.start_recipe(
+            operator, base.project_id, preferred.id, base.id, "studio: {keep_version_id: none}\nseed: 1"
+        )
 
 
 def test_a_run_remembers_where_it_came_from(
