@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from storage.database import Database
-from storage.tables import DatasetVersion, Model, Project
+from storage.tables import DatasetVersion, Model, Project, Provider
 from studio.curate.snapshot import Row
 from studio.train.methods import METHODS
 from studio.train.methods.offers import Holdings, Offer, offers_of
@@ -92,5 +92,11 @@ def test_a_teacher_is_a_provider_s_model_of_the_project(
 
     assert not distil().available
     with database.write() as session:
-        session.add(Model(project_id=project.id, name="big", kind="provider"))
+        session.add(Model(project_id=project.id, name="without an address", kind="provider"))
+    assert not distil().available
+    with database.write() as session:
+        there = Provider(project_id=project.id, name="big", base_url="http://127.0.0.1:9/v1")
+        session.add(there)
+        session.flush()
+        session.add(Model(project_id=project.id, name="big", kind="provider", provider_id=there.id))
     assert distil().available
