@@ -197,10 +197,8 @@ def test_one_row_is_enough_to_start_and_warned_about(
 def test_rows_longer_than_the_model_reads_are_told(training: Training, freeze: Freeze, base: Model) -> None:
     endless = freeze([make_row(f"{word} " * 3000, "yes") for word in WORDS[:20]], [])
     assert training.plan(endless.id, base.id).value("max_length") == 1024
-    assert any(
-        "would be cut" in finding.text or "are cut" in finding.text
-        for finding in training.planned(endless.id, base.id)[1]
-    )
+    told = " ".join(finding.text for finding in training.planned(endless.id, base.id)[1])
+    assert "would be cut" in told or "no answer would be learned" in told
 
 
 def test_distillation_needs_a_teacher_of_the_project(
