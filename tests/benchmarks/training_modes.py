@@ -6,6 +6,7 @@ one line of JSON. LLaMA-Factory is run by its own command, see llamafactory.py.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -124,6 +125,8 @@ def main(mode: str, folder: Path) -> None:
         from studio.jobs.warm.server import load
 
         load(list(PRELOAD))
+        gc.collect()
+        gc.freeze()  # as the warm process does before it forks
         print("warm", flush=True)
         sys.stdin.readline()
     before = time.process_time() if mode.endswith("warm") else 0.0
