@@ -97,13 +97,18 @@ def _length_of_run(values: Values) -> dict[str, Any]:
     return epochs | ({"max_steps": values["max_steps"]} if values["max_steps"] else {})
 
 
-def _batches(values: Values, method: Method, tiny: bool) -> dict[str, Any]:
+def evaluated_at_once(values: Values, tiny: bool) -> int:
+    """Rows, or tried answers, of an evaluation that are in memory at once."""
     micro, tries = values["micro_batch"], values.get("num_generations") or 1
-    wide = max(micro, EVAL_BATCH[tiny])
+    return int(max(max(micro, EVAL_BATCH[tiny]) // tries, 1) * tries)
+
+
+def _batches(values: Values, method: Method, tiny: bool) -> dict[str, Any]:
+    micro = values["micro_batch"]
     return {
         "per_device_train_batch_size": micro,
         "gradient_accumulation_steps": values["batch_size"] // micro,
-        "per_device_eval_batch_size": max(wide // tries, 1) * tries,
+        "per_device_eval_batch_size": evaluated_at_once(values, tiny),
     }
 
 

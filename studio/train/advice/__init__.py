@@ -10,9 +10,10 @@ from studio.errors import InvalidInput
 from studio.train.advice import adapter, learning, preference, rows, watching
 from studio.train.advice.overrides import NAMES, Overrides, parse_overrides
 from studio.train.estimate import Estimate, Load, Watched, estimate, load_of
+from studio.train.estimate.load import PAIRED
 from studio.train.methods import METHODS, Method, method
 from studio.train.plan import Choice, Plan, Situation
-from studio.train.writing import EVALUATIONS
+from studio.train.writing import EVALUATIONS, evaluated_at_once
 
 __all__ = ["NAMES", "PRESETS", "Overrides", "load_for", "make_plan", "parse_overrides"]
 PRESETS = {
@@ -42,13 +43,18 @@ def load_for(situation: Situation, way: Method, values: dict[str, Any], steps: i
     """How heavy a run with these values is."""
     longest, mean = situation.lengths.longest or 64, situation.lengths.mean or 64
     limit, written = values["max_length"], values.get("max_completion_length") or 0
-    tokens = int(steps * values["batch_size"] * min(mean, limit))
+    answers = 2 if way.name in PAIRED else 1
+    tokens = int(steps * values["batch_size"] * answers * min(mean, limit))
     load = load_of(way.name, values, min(longest, limit), tokens, new_tokens=written, tried_steps=steps * written)
-    return replace(load, watched=_watched(situation, steps), scored_share=_scored_share(situation, way))
+    return replace(
+        load, watched=_watched(situation, values, steps, answers), scored_share=_scored_share(situation, way)
+    )
 
 
-def _watched(situation: Situation, steps: int) -> Watched:
+def _watched(situation: Situation, values: dict[str, Any], steps: int, sequences: int) -> Watched:
     answers, rows = situation.answers, situation.lengths.mean or 64
+    tries, written = values.get("num_generations") or 0, values.get("max_completion_length") or 0
+    batches = ceil(situation.held_out * tries / evaluated_at_once(values, situation.shape.is_tiny))
     return Watched.of(
         steps,
         max(1, steps // EVALUATIONS),
@@ -56,6 +62,8 @@ def _watched(situation: Situation, steps: int) -> Watched:
         golden=situation.golden,
         row_tokens=rows,
         answer_tokens=answers.longest if answers else int(rows / 2),
+        sequences=sequences,
+        tried=batches * written,
     )
 
 

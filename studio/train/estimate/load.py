@@ -33,13 +33,26 @@ class Watched:
 
     @classmethod
     def of(
-        cls, steps: int, every: int, *, held_out: int, golden: int, row_tokens: float, answer_tokens: int
+        cls,
+        steps: int,
+        every: int,
+        *,
+        held_out: int,
+        golden: int,
+        row_tokens: float,
+        answer_tokens: int,
+        sequences: int = 1,
+        tried: int = 0,
     ) -> Watched:
-        """Before the first step and every so many steps; answers are as long as the longest that is expected."""
+        """Before the first step and every so many steps; answers are as long as the longest that is expected.
+
+        `sequences`: answers that a held-out row is read with. `tried`: tokens written one after another in a check
+        where held-out prompts are practised too (GRPO).
+        """
         checks = 1 + (steps // max(every, 1) if held_out else 1)
         answered = min(golden, MOST_ANSWERED) + min(held_out, SHOWN)
         batches, length = ceil(answered / ANSWERED_AT_ONCE), min(MOST_WRITTEN, answer_tokens + SPARE)
-        return cls(int(checks * (held_out + answered) * row_tokens), checks * batches * length)
+        return cls(int(checks * (sequences * held_out + answered) * row_tokens), checks * (batches * length + tried))
 
 
 UNWATCHED = Watched()

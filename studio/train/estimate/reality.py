@@ -8,6 +8,8 @@ from studio.train.estimate.speed import Source
 from studio.train.estimate.whole import SECONDS_SPREAD, SPREAD
 
 MIB = 1 << 20
+IDLE_SHARE = 0.25
+"""A run by itself keeps every core busy; a load this much higher comes from others."""
 
 
 def check(plan: dict[str, Any], summary: dict[str, Any]) -> dict[str, Any]:
@@ -24,7 +26,17 @@ def check(plan: dict[str, Any], summary: dict[str, Any]) -> dict[str, Any]:
         found["memory_held"] = _inside(found["memory_error"], 1 - SPREAD, 1 + SPREAD)
     if seconds:
         found["time_held"] = _inside(found["time_error"], *SECONDS_SPREAD[_source(expected)])
-    return found | ({"sentence": _sentence(found)} if found else {})
+    said = [_sentence(found), _busy(summary) if seconds else ""]
+    return found | ({"sentence": " ".join(each for each in said if each)} if found else {})
+
+
+def _busy(summary: dict[str, Any]) -> str:
+    """Whether others kept the machine busy: then a wrong time says little about the estimate."""
+    load = summary.get("load") or {}
+    most, cores = max(load.get("start") or 0, load.get("end") or 0), load.get("cores") or 0
+    if summary.get("device", "cpu") != "cpu" or not cores or most <= cores * (1 + IDLE_SHARE):
+        return ""
+    return f"The machine was busy (load {most:.1f} on {cores} cores), so the time says little about the estimate."
 
 
 def _compared(name: str, expected: float | None, measured: float | None) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from studio.train.recipes.checkpoints import is_first, newest_complete, step_of
 from studio.train.recipes.halt import Finished, Stopped
 from studio.train.recipes.judging import CHOICE, Judge, Patience
 from studio.train.recipes.outcome import summary
-from studio.train.recipes.process import cores, prepare
+from studio.train.recipes.process import cores, load_average, prepare
 from studio.train.recipes.setup import Setup, load
 from studio.train.recipes.survival import Survival
 from studio.train.recipes.trainers import trainer_kind
@@ -103,6 +103,7 @@ class _Attempt:
         self.patience = Patience(setup.studio["patience"] if best else NO_LIMIT)
         self.survival = Survival(reporter, self.answers, self.patience)
         self.evaluation, self.started = _Evaluation(), time.monotonic()
+        self.load_at_start = load_average()
 
     def build(self) -> Any:
         """The trainer, ready for `train()`."""
@@ -208,6 +209,7 @@ def _attempt(
             raise
         return None
     told = summary(attempt.reporter, setup.studio["method"], tail(events.path)[0], time.monotonic() - attempt.started)
+    told["load"] = {"start": attempt.load_at_start, "end": load_average(), "cores": cores()}
     told["stopped"] = stopped
     events.emit("stopped" if stopped else "done", step=told["steps"], summary=told)
     return told

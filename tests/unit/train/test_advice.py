@@ -146,3 +146,11 @@ def test_registered_bases_are_ranked_with_the_menu_and_not_twice() -> None:
     ranked = advise_base(version(60), [here], CPU)
     assert [each.hub_id for each in ranked].count(hub_id) == 0
     assert next(each for each in ranked if each.model_id == "m1").fits
+
+
+def test_a_pair_is_read_twice_and_practice_is_watched_by_practising() -> None:
+    learn, prefer, practise = (make_plan(TINY, method_name=name).estimate for name in ("sft", "dpo", "grpo"))
+    steps = {name: make_plan(TINY, method_name=name).steps for name in ("sft", "dpo")}
+    assert prefer.tokens / steps["dpo"] == pytest.approx(2 * learn.tokens / steps["sft"], rel=0.01)
+    unwatched = make_plan(replace(TINY, held_out=0), method_name="grpo").estimate
+    assert practise.training_seconds > 1.5 * unwatched.training_seconds, "held-out prompts are tried as often"

@@ -124,3 +124,12 @@ def test_reality_is_compared_and_unknown_numbers_are_left_out() -> None:
     assert found["sentence"] == "Estimated memory 10% too low and time 50% too low."
     assert check(plan, {}) == {} and check({}, {"wall_s": 3}) == {}
     assert "to the point" in check(plan, {"wall_s": 1001})["sentence"]
+
+
+def test_a_busy_machine_is_said_beside_a_time_that_was_missed() -> None:
+    plan = {"estimate": estimate(TINY, LOAD, CPU, Speed(1000, "rehearsal")).to_dict()}
+    busy = {"wall_s": 5000, "load": {"start": 1.0, "end": 9.8, "cores": 2}, "device": "cpu"}
+    assert "The machine was busy (load 9.8 on 2 cores)" in check(plan, busy)["sentence"]
+    alone = {"start": 0.3, "end": 2.4, "cores": 2}
+    for calm in ({"load": alone}, {"load": {}}, {"device": "cuda"}):
+        assert "busy" not in check(plan, busy | calm)["sentence"]
