@@ -34,7 +34,10 @@ def no_rows(case: Case) -> Failure | None:
     line = case.line(r"There is no row to train on", r"No rows? left", r"^StopIteration")
     if not line:
         return None
-    cause = "No row is left to train on once repeats of golden prompts and empty answers are taken out."
+    cause = (
+        "No row is left to train on once repeats of golden prompts, empty answers and prompts that fill the longest "
+        "row alone are taken out."
+    )
     return Failure("no_rows", cause, line, "Add examples on Curate and freeze a new version", page="curate")
 
 

@@ -14,6 +14,8 @@ from studio.train.recipes.generate import greedy, rendered
 from studio.train.recipes.setup import Rows
 
 BATCH, ANSWERS_AT_ONCE = 32, 64
+LONGEST = 4096
+"""Longer rows are not asked about, nor those that the model cannot read: the work grows with the length's square."""
 Step = Callable[[], None]
 
 
@@ -46,7 +48,9 @@ def disbelieved(model_folder: Path, rows: Rows, most: int, step: Step = lambda: 
 def _surprises(model: Any, tokenizer: Any, rows: Rows, step: Step) -> Iterator[tuple[int, float, bool]]:
     """(index, nats, whether a greedy answer would be the row's) of every row; rows of like length go together."""
     coded = [_coded(tokenizer, row) for row in rows]
-    order = sorted(range(len(rows)), key=lambda index: len(coded[index][0]) + len(coded[index][1]))
+    sizes = [len(prompt) + len(answer) for prompt, answer in coded]
+    most = min(LONGEST, getattr(model.config, "max_position_embeddings", None) or LONGEST)
+    order = sorted((index for index, size in enumerate(sizes) if size <= most), key=sizes.__getitem__)
     for start in range(0, len(order), BATCH):
         step()
         indices = order[start : start + BATCH]

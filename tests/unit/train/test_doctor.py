@@ -72,6 +72,15 @@ def test_rows_that_would_be_cut_are_told_as_a_share() -> None:
     assert "50%" in found(VersionData(ROWS, GOLDEN), cut)[0].text
 
 
+def test_prompts_that_leave_no_room_for_an_answer_stop_the_run() -> None:
+    long = replace(SITUATION, lengths=Lengths((5010, 6020), exact=True), answers=Lengths((10, 20), exact=True))
+    told = found(VersionData(ROWS, GOLDEN), long)[0]
+    assert told.severity == "error" and told.text.startswith("Every prompt alone fills the ")
+    some = replace(long, lengths=Lengths((60, 6020), exact=True))
+    guessed = replace(long, lengths=Lengths((5010, 6020), exact=False))
+    assert {found(VersionData(ROWS, GOLDEN), each)[0].severity for each in (some, guessed)} == {"warning"}
+
+
 def test_a_base_without_a_chat_template_stops_the_run() -> None:
     assert found(VersionData(ROWS, GOLDEN), template="")[0].severity == "error"
     assert found(VersionData(ROWS, GOLDEN), template="{{ messages }}")[0].severity == "info"
