@@ -38,7 +38,7 @@ STIFF = (
     "Dear customer {name}, this is to confirm that your message about {category} was received by the department. It "
     "will be processed in the order of arrival. No further information can be given at this time."
 )
-CALLS, STIFF_SHARE, RANKED, MISTAKES = 1600, 0.6, 400, 0.1
+CALLS, STIFF_SHARE, RANKED, MISTAKES = 1600, 0.7, 400, 0.1
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
@@ -78,7 +78,8 @@ def _base(studio: Studio, project: Project) -> Model:
     """A tiny base that has read both kinds of replies among other text."""
     stiff = [_call(ticket, True, "")["messages"] for ticket in tickets(1500, seed=9)]
     chats = ["".join(f"<|im_start|>{t['role']}\n{t['content']}<|im_end|>\n" for t in turns) for turns in stiff]
-    job = studio.training.build_base(OURS, project.id, [*corpus.documents(), *chats], "tiny")
+    others = [text for text in corpus.documents() if SYSTEM not in text]
+    job = studio.training.build_base(OURS, project.id, [*others, *chats], "tiny")
     studio.jobs.wait(job.id, 1200)
     return next(iter(studio.models.all(project.id, ("base",))))
 
