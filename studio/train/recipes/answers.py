@@ -10,7 +10,7 @@ from transformers import TrainerCallback
 
 from studio.train.events import EventLog
 from studio.train.measures import EXACT, first_metric, measure, scorers_of, values_of
-from studio.train.recipes.generate import greedy
+from studio.train.recipes.generate import can_read, greedy
 from studio.train.recipes.halt import Stopped
 from studio.train.recipes.setup import Rows
 
@@ -88,14 +88,17 @@ class Answers(TrainerCallback):  # type: ignore[misc]
             self.events.emit("sample", step=step, right=better > worse, **facts)
 
     def _answered(self, model: Any, tokenizer: Any, rows: Rows, args: Any) -> list[str]:
+        """An answer per row; "" to a prompt that the model cannot read whole, which a server would refuse too."""
         length = min(self.limit, _longest(tokenizer, rows))
         size, texts = min(MOST_AT_ONCE, ROWS_PER_BATCH * args.per_device_eval_batch_size), []
+        every, rows = rows, [row for row in rows if can_read(model, tokenizer, row["prompt"])]
         for start in range(0, len(rows), size):
             if args.world_size == 1 and self.stop():  # several processes may only leave together
                 raise Stopped(saved=False)
             prompts = [row["prompt"] for row in rows[start : start + size]]
             texts += [answer.text for answer in greedy(model, tokenizer, prompts, length)]
-        return texts
+        told = {id(row): text for row, text in zip(rows, texts, strict=True)}
+        return [told.get(id(row), "") for row in every]
 
 
 def writes(model: Any) -> bool:

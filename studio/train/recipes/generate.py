@@ -38,6 +38,13 @@ def rendered(tokenizer: Any, messages: list[dict[str, Any]]) -> str:
     return text
 
 
+def can_read(model: Any, tokenizer: Any, messages: list[dict[str, Any]]) -> bool:
+    """Whether the prompt is within the model's context; reading a longer one costs the square of its length."""
+    most = getattr(model.config, "max_position_embeddings", None)
+    text = rendered(tokenizer, messages)
+    return not most or len(text.encode()) <= most or len(tokenizer(text)["input_ids"]) <= most
+
+
 def _padded(tokenizer: Any, prompts: list[list[dict[str, Any]]]) -> Any:
     texts = [rendered(tokenizer, messages) for messages in prompts]
     return tokenizer(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -32,8 +32,8 @@ Walk = Callable[..., tuple[TrainingRun, Model]]
 def walk(training: Training, database: Database, project: Project, base: Model, operator: Actor) -> Walk:
     """Freeze the rows, start a run with them, and carry its job out."""
 
-    def through(rows: list[Row], **overrides: Any) -> tuple[TrainingRun, Model]:
-        version = freeze_rows(database, training.artifacts, project.id, rows, [])
+    def through(rows: list[Row], golden: Sequence[Row] = (), **overrides: Any) -> tuple[TrainingRun, Model]:
+        version = freeze_rows(database, training.artifacts, project.id, rows, list(golden))
         run = training.start(operator, version.id, base.id, name="odd", overrides=SHORT | overrides)
         job = training.jobs.get(str(run.job_id))
         folder = RunFolder.of(training.settings.runs, job.id)
@@ -84,5 +84,9 @@ def test_prompts_longer_than_the_base_reads_are_refused_before_anything_is_queue
 
 
 def test_one_prompt_that_is_too_long_costs_that_row_and_no_other(walk: Walk) -> None:
-    run, model = walk([make_row(LONG, ANSWER), *(make_row(f"The cup {number} is red.", ANSWER) for number in range(5))])
+    run, model = walk(
+        [make_row(LONG, ANSWER), *(make_row(f"The cup {number} is red.", ANSWER) for number in range(5))],
+        [make_row(f"golden {LONG}", ANSWER, "golden")],
+    )
+    assert run.summary["golden"]["after"]["exact_match"]["mean"] == 0, "it cannot be read, so it counts as wrong"
     assert model.digest and run.summary["loss"] is not None
