@@ -24,7 +24,7 @@ from tests.integration.jobs.conftest import Host, parent
 
 KILLS = {
     start: int(os.environ.get("CHAOS_KILLS", few))
-    for start, few in {"cold": times(12, 30), "warm": times(8, 30)}.items()
+    for start, few in {"cold": times(8, 30), "warm": times(8, 30)}.items()
 }
 TARGETS = {"worker": 3, "shim": 4, "job": 5, "grandchild": 2, "worker and shim": 1, "everything": 1, "warm process": 3}
 WITH_WORKER = ("worker", "worker and shim", "everything")
