@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from studio.train.failures.case import Case, Failure
 
-NO_ROW_LEFT = r"num_samples should be a positive integer"
+NO_ROW_LEFT = (r"num_samples should be a positive integer", r"Every row is longer than \d+ tokens before its answer")
 
 
 def rows_too_long(case: Case) -> Failure | None:
     """Every prompt alone fills the longest row, so nothing of an answer is left to learn."""
-    line = case.line(NO_ROW_LEFT)
+    line = case.line(*NO_ROW_LEFT)
     if not line:
         return None
     longest = case.value("max_length", 512)

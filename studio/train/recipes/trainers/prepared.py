@@ -17,6 +17,7 @@ from datasets import Dataset
 from trl.data_utils import common_prefix_length
 
 from storage.artifacts import write_atomically
+from studio.errors import InvalidInput
 from studio.train import recipe as recipes
 from studio.train.recipes.setup import Rows, Setup
 
@@ -39,8 +40,15 @@ def data_of(setup: Setup, tokenizer: Any) -> dict[str, Any] | None:
         return None
     watched_packed = args.packing if args.eval_packing is None else args.eval_packing
     whole = {recipes.TRAIN: args.packing, recipes.EVAL: watched_packed}
+    if not rows[recipes.TRAIN]:
+        raise InvalidInput("There is no row to train on. Add examples on Curate and freeze a new version.")
     with args.main_process_first(desc="preparing the rows"):
         found = {name: _prepared(setup, tokenizer, name, rows[name], whole[name]) for name in rows if rows[name]}
+    if not len(found[recipes.TRAIN]):
+        raise InvalidInput(
+            f"Every row is longer than {args.max_length} tokens before its answer begins, so nothing is left to learn. "
+            "Raise the longest row under Advanced, or shorten the prompts."
+        )
     return {"train_dataset": found[recipes.TRAIN], "eval_dataset": found.get(recipes.EVAL)}
 
 
