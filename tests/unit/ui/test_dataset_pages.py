@@ -19,6 +19,7 @@ from storage.tables import (
     LogEntry,
     Model,
     Project,
+    Provider,
     Revision,
 )
 from storage.types import now
@@ -84,8 +85,12 @@ def evaluation(studio: Studio, dataset: Dataset) -> Evaluation:
     for row in studio.datasets.examples(dataset.id, split="golden", excluded=False):
         studio.datasets.set_output(OPERATOR, row.id, row.output)
     version = studio.datasets.freeze_now(OPERATOR, dataset.id)
+    served = {"project_id": dataset.project_id, "kind": "provider"}
     with studio.database.write() as session:
-        models = [Model(project_id=dataset.project_id, name=name, kind="provider") for name in ("good", "bad")]
+        provider = Provider(project_id=dataset.project_id, name="today", base_url="http://127.0.0.1:9")
+        session.add(provider)
+        session.flush()
+        models = [Model(**served, name=name, provider_id=provider.id) for name in ("good", "bad")]
         session.add_all(models)
     started = studio.evaluations.start(OPERATOR, version.id, [model.id for model in models])
     studio.jobs.cancel(OPERATOR, str(started.job_id))
