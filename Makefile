@@ -18,7 +18,8 @@ demo: $(VENV)/.installed $(ARGILLA_VENV)/.installed
 
 test: check-fast system-tools $(ARGILLA_VENV)/.installed
 	$(PY) -m pytest -q -p no:cacheprovider tests/unit tests/contract tests/rules -n 2
-	$(PY) -m pytest -q -p no:cacheprovider tests/integration tests/browser
+	$(PY) -m pytest -q -p no:cacheprovider tests/integration -n 2 --dist loadfile
+	$(PY) -m pytest -q -p no:cacheprovider tests/browser
 
 check: check-fast
 	$(PY) -m pytest -q -x -m "not slow and not browser and not argilla" tests/unit tests/contract tests/rules -n 2
