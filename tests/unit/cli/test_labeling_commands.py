@@ -4,48 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from storage.tables import Annotation, Dataset, Example, LabelItem, LabelTask, Project, ReviewItem, ReviewSession
 from studio.access.actor import Actor, Role
-from studio.bootstrap import Studio, build_studio
-from studio.cli.app import app
+from studio.bootstrap import Studio
 from studio.cli.labeling import options_of
 from studio.errors import InvalidInput, StudioError
-from studio.settings import Settings
 
 OPERATOR = Actor.operator()
 Type = Callable[..., str]
-
-
-@pytest.fixture
-def studio(database: object, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
-    monkeypatch.setenv("STUDIO_HOME", str(settings.home))
-    made = build_studio()
-    yield made
-    made.database.close()
-
-
-@pytest.fixture
-def typed(studio: Studio) -> Type:
-    """Runs a command and returns what it printed; its StudioError comes through."""
-
-    def run(*words: str) -> str:
-        done = CliRunner().invoke(app, list(words))
-        if done.exception:
-            raise done.exception
-        return done.output
-
-    return run
-
-
-@pytest.fixture
-def project(studio: Studio) -> Project:
-    return studio.projects.create(OPERATOR, "support")
 
 
 @pytest.fixture

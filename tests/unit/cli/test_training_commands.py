@@ -2,48 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
-from typer.testing import CliRunner
 
 from storage.tables import DatasetVersion, Model, Project
 from studio.access.actor import Actor
-from studio.bootstrap import Studio, build_studio
-from studio.cli.app import app
+from studio.bootstrap import Studio
 from studio.cli.training import _values
 from studio.errors import Conflict, InvalidInput, NotFound
-from studio.settings import Settings
 from tests.fakes.frozen_rows import base_files, freeze_rows, make_row
 
 OPERATOR = Actor.operator()
 Type = Callable[..., str]
-
-
-@pytest.fixture
-def studio(database: object, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
-    monkeypatch.setenv("STUDIO_HOME", str(settings.home))
-    made = build_studio()
-    yield made
-    made.database.close()
-
-
-@pytest.fixture
-def typed(studio: Studio) -> Type:
-    def run(*words: str) -> str:
-        done = CliRunner().invoke(app, list(words))
-        if done.exception:
-            raise done.exception
-        return done.output
-
-    return run
-
-
-@pytest.fixture
-def project(studio: Studio) -> Project:
-    return studio.projects.create(OPERATOR, "support")
 
 
 @pytest.fixture
