@@ -191,7 +191,7 @@ class Training:
         with self.database.read() as session:
             run = TrainingRunRepository(session).get(run_id)
         if run is None:
-            raise NotFound("This training run no longer exists.")
+            raise NotFound("This training run no longer exists. Choose one under Runs on Train.")
         return run
 
     def chain_of(self, run_id: str) -> list[TrainingRun]:

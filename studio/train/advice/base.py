@@ -23,7 +23,7 @@ ENOUGH = {"label": 100_000_000, "reply": 500_000_000, "prose": 1_000_000_000}
 """Parameters from which a pre-trained model usually does such a task after tuning."""
 TRAINING_BYTES = 4
 """Bytes per parameter that training an adapter takes at the least, in 16 bits with activations."""
-SOURCE = "Distil Labs' and OpenPipe's small-model results; memory by the studio's estimate"
+SOURCE = "the studio's rule of thumb; memory by its own estimate"
 
 
 @dataclass(frozen=True)

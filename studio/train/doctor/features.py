@@ -23,4 +23,4 @@ def missing_features(case: Case) -> Iterator[Finding]:
         yield Finding("warning", text, "Use a GPU of the Ampere generation (2020) or later.")
     elif find_spec("flash_attn") is None and find_spec("kernels") is None:
         text = "FlashAttention is not installed, so rows are padded instead of packed."
-        yield Finding("info", text, "Install `kernels` for up to three times the speed on uneven rows.")
+        yield Finding("info", text, "Install `kernels` to pack rows without padding.")

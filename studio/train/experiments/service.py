@@ -137,7 +137,7 @@ class Experiments:
             permit(session, actor, Role.EDITOR)
             run = TrainingRunRepository(session).get(run_id)
             if run is None:
-                raise NotFound("This training run no longer exists.")
+                raise NotFound("This training run no longer exists. Choose one under Runs on Train.")
             for name, value in values.items():
                 setattr(run, name, value)
         return run
