@@ -25,7 +25,7 @@ from studio.train.runners import journey as journeys
 from studio.train.runners import luggage
 from studio.train.runners.far_end import LARGEST_IN_LOG
 from studio.train.runners.journey import Journey, RunFailedThere, Telling
-from studio.train.runners.port import Runner, RunSpec
+from studio.train.runners.port import Runner, RunSpec, RunState
 from studio.train.runners.process import ProcessRunner
 from studio.train.runners.ray import RayRunner
 from studio.train.runners.record import Record
@@ -302,6 +302,13 @@ def test_a_child_process_that_died_with_its_driver_is_started_again(spec: Specs,
     assert sorted(runner.list_mine()) == [f"{asked.run_id}-a1", f"{asked.run_id}-a2"]
 
 
+def when_ended(runner: Runner, handle: str, within_s: float = 60) -> RunState:
+    deadline = time.monotonic() + within_s
+    while not runner.status(handle).ended and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return runner.status(handle)
+
+
 def test_a_later_attempt_in_a_shared_folder_ends_the_earlier_one_and_takes_up_its_checkpoint(
     ray: FakeRay, spec: Specs, tmp_path: Path
 ) -> None:
@@ -319,11 +326,9 @@ def test_a_later_attempt_in_a_shared_folder_ends_the_earlier_one_and_takes_up_it
     second = runner.submit(asked, 2)
     there = tmp_path / "shared" / second / "checkpoints"
     assert [path.name for path in there.iterdir()] == ["checkpoint-4"]
-    deadline = time.monotonic() + 10
-    while not runner.status(first).ended and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert runner.status(first).exit_code == 75
+    assert when_ended(runner, first).exit_code == 75
     runner.cancel(second, 1)
+    assert when_ended(runner, second).ended
     runner.forget(second)
     assert list((tmp_path / "shared").iterdir()) == []
 
