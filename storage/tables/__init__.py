@@ -3,7 +3,15 @@
 from sqlmodel import SQLModel
 
 from storage.tables.datasets import Dataset, DatasetVersion, Example
-from storage.tables.deployments import Deployment, DeploymentEvent, Release, Revision
+from storage.tables.deployments import (
+    Deployment,
+    DeploymentEvent,
+    Release,
+    Revision,
+    ServingPlace,
+    ShadowPair,
+    TrafficMinute,
+)
 from storage.tables.doubts import Doubt
 from storage.tables.evaluations import Evaluation, EvaluationOutput
 from storage.tables.jobs import Job, JobEvent
@@ -55,9 +63,12 @@ __all__ = [
     "ReviewSession",
     "ReviewVote",
     "Revision",
+    "ServingPlace",
+    "ShadowPair",
     "SignIn",
     "SignInLink",
     "Team",
+    "TrafficMinute",
     "TrainingRun",
     "Turn",
     "metadata",

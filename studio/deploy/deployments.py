@@ -19,6 +19,7 @@ from studio.access.actor import Actor, Role, permit
 from studio.access.secrets import SecretBox
 from studio.asking.provider import refuse_without_address
 from studio.deploy.client import Reply, ServerClient, timed
+from studio.deploy.hosting import target_of
 from studio.deploy.overview import Overview, overview
 from studio.deploy.reconcile import client_for, server_folder
 from studio.deploy.rollout import previous_release, shifted
@@ -86,7 +87,7 @@ class Deployments:
 
         `options` are the target's own: `url` and `dialect` for external, `threads`, `max_total_tokens` for embedded.
         """
-        needs_weights = serving_target(target).needs_weights
+        needs_weights = serving_target(target).caps.needs_weights
         box, settings = SecretBox(self.settings.secrets), dict(options or {})
         settings["encrypted_key"] = box.encrypt(api_key or random_source.token_urlsafe(32))
         with self.database.write() as session:
@@ -218,8 +219,8 @@ class Deployments:
     def log(self, revision_id: str) -> str:
         """The last lines the revision's server wrote, whether it lives or not."""
         revision = self.revision(revision_id)
-        look = serving_target(revision.target).look(revision.handle, server_folder(self.settings, revision.id))
-        return look.log_tail
+        target = target_of(self.database, self.settings, revision)
+        return target.look(revision.handle, server_folder(self.settings, revision.id)).log_tail
 
     def on_tgi(self, revision_id: str) -> TgiAdvice | None:
         """How to serve the same weights on a TGI container; None before they are exported."""

@@ -10,9 +10,10 @@ from storage.tables import DeploymentEvent, Model, Revision
 from storage.types import now
 from studio.deploy.export import export
 from studio.deploy.gates import GATES, GateResult, run_gates, sentence
+from studio.deploy.hosting import target_of
 from studio.deploy.reconcile import client_for, server_folder
 from studio.deploy.rows import OVERRIDE
-from studio.deploy.targets.catalog import serving_target
+from studio.deploy.targets.port import ServingTarget
 from studio.errors import Conflict, NotFound, StudioError
 from studio.jobs.context import JobCancelled, JobContext
 
@@ -57,7 +58,7 @@ class DeployJob:
         self.context.report(0.05, "Preparing the weights")
         if revision.desired == "stopped":
             self._start_clean()
-        if not serving_target(revision.target).needs_weights:
+        if not self._target(revision).caps.needs_weights:
             return
         self._change(state="exporting")
         with self.context.database.read() as session:
@@ -124,8 +125,11 @@ class DeployJob:
         log = ""
         if revision.handle:
             folder = server_folder(self.context.settings, revision.id)
-            log = serving_target(revision.target).look(revision.handle, folder).log_tail
+            log = self._target(revision).look(revision.handle, folder).log_tail
         self._change(state="failed", desired="stopped", error=reason, what="failed", why=reason, log=log)
+
+    def _target(self, revision: Revision) -> ServingTarget:
+        return target_of(self.context.database, self.context.settings, revision)
 
     def _read(self) -> Revision:
         with self.context.database.read() as session:

@@ -21,7 +21,7 @@ from storage.types import now
 from studio.access.secrets import SecretBox
 from studio.deploy.client import ServerClient
 from studio.deploy.export import export
-from studio.deploy.targets.catalog import serving_target
+from studio.deploy.hosting import target_of
 from studio.deploy.targets.port import Launch, Running
 from studio.errors import StudioError
 from studio.settings import Settings
@@ -77,7 +77,7 @@ class Reconciler:
 
     def __init__(self, database: Database, settings: Settings, artifacts: Artifacts, revision: Revision) -> None:
         self.database, self.settings, self.artifacts, self.revision = database, settings, artifacts, revision
-        self.target = serving_target(revision.target)
+        self.target = target_of(database, settings, revision)
         self.folder = server_folder(settings, revision.id)
 
     def step(self) -> None:
@@ -123,7 +123,7 @@ class Reconciler:
     def _launch_request(self) -> Launch:
         with self.database.read() as session:
             model = session.get_one(Model, self.revision.model_id)
-        needs_weights = self.target.needs_weights
+        needs_weights = self.target.caps.needs_weights
         return Launch(
             revision_id=self.revision.id,
             served_name=str(self.revision.spec["served_name"]),

@@ -5,20 +5,23 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
-from studio.deploy.targets.port import Launch, Look, Running
+from studio.deploy.targets.port import Caps, Launch, Look, Place, Running
 from tests.fakes.tgi import FakeTgi
 
 
 class FakeTarget:
     """All instances share the servers, as all workers share a machine."""
 
-    needs_weights = False
+    caps = Caps(needs_weights=False)
     servers: dict[str, FakeTgi] = {}
     launched: list[Launch] = []
     answers: dict[str, list[int]] = {}
     crash_at_start = False
     ignores_requests_to_stop = False
     _open = ExitStack()
+
+    def __init__(self, place: Place | None = None) -> None:
+        self.place = place or Place()
 
     @classmethod
     def reset(cls) -> None:

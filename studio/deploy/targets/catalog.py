@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from importlib.metadata import entry_points
 
-from studio.deploy.targets.port import ServingTarget
+from studio.deploy.targets.port import Place, ServingTarget
 from studio.errors import NotFound
 
 TARGETS: dict[str, str] = {
@@ -15,11 +15,11 @@ TARGETS: dict[str, str] = {
 ENTRY_POINT_GROUP = "whetstone.targets"
 
 
-def serving_target(name: str) -> ServingTarget:
-    """The target of this name. Raises NotFound with the names there are."""
+def serving_target(name: str, place: Place | None = None) -> ServingTarget:
+    """The target of this name at this place. Raises NotFound with the names there are."""
     known = {point.name: point.value for point in entry_points(group=ENTRY_POINT_GROUP)} | TARGETS
     if name not in known:
         raise NotFound(f"There is no serving target {name!r}. Use one of: {', '.join(sorted(known))}.")
     module, _, attribute = known[name].partition(":")
-    found: ServingTarget = getattr(import_module(module), attribute)()
+    found: ServingTarget = getattr(import_module(module), attribute)(place or Place())
     return found

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from storage.artifacts import write_atomically
-from studio.deploy.targets.port import Launch, Look, Running
+from studio.deploy.targets.port import Caps, Launch, Look, Place, Running
 from studio.jobs import processes
 
 COOKIE = "STUDIO_SERVER"
@@ -26,7 +26,10 @@ SECRET_WORDS = ("STUDIO_", "KEY", "TOKEN", "SECRET", "PASSWORD")
 class EmbeddedTarget:
     """Starts `python -m studio.deploy.server`; a handle is `pid:start-time`, which no other process can have."""
 
-    needs_weights = True
+    caps = Caps()
+
+    def __init__(self, place: Place | None = None) -> None:
+        """This machine is the only place there is."""
 
     def launch(self, launch: Launch) -> Running:
         """Start the server, or adopt the one this revision has."""

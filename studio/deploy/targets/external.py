@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from studio.deploy.targets.port import Launch, Look, Running
+from studio.deploy.targets.port import Caps, Launch, Look, Place, Running
 from studio.errors import InvalidInput
 
 DIALECTS = ("openai", "tgi")
@@ -13,13 +13,16 @@ DIALECTS = ("openai", "tgi")
 class ExternalTarget:
     """Nothing to start or stop: the gates decide whether what answers there is our model."""
 
-    needs_weights = False
+    caps = Caps(managed=False, needs_weights=False, adapter=True)
+
+    def __init__(self, place: Place | None = None) -> None:
+        self.place = place or Place()
 
     def launch(self, launch: Launch) -> Running:
         """Take the address from the revision's settings. Raises InvalidInput if there is none."""
         options = launch.options or {}
-        url = str(options.get("url") or "").rstrip("/")
-        dialect = str(options.get("dialect") or "openai")
+        url = str(options.get("url") or self.place.url).rstrip("/")
+        dialect = str(options.get("dialect") or self.place.options.get("dialect") or "openai")
         if not url.startswith(("http://", "https://")):
             raise InvalidInput("An external server needs its address, such as http://gpu-1:8080.")
         if dialect not in DIALECTS:

@@ -2,9 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Place:
+    """A configured place, as a target is built with it; the default is this machine."""
+
+    name: str = ""
+    url: str = ""
+    key: str = field(default="", repr=False)
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Caps:
+    """What a target can do; pages and preflight ask this instead of its name."""
+
+    managed: bool = True
+    """We start and stop the server; otherwise somebody else does."""
+    needs_weights: bool = True
+    """We hand it the model's files."""
+    merged: bool = True
+    adapter: bool = False
+    """LoRA weights beside the base's."""
+    adapter_at_runtime: bool = False
+    """An adapter comes and goes while the server runs."""
+    grammar: bool = False
+    """It constrains tokens to a JSON schema; without it an answer is checked afterwards or the request refused."""
+    private: bool = True
+    """It is reached by the gateway only, never by callers."""
 
 
 @dataclass(frozen=True)
@@ -15,7 +44,7 @@ class Launch:
     served_name: str
     """The name the server must answer to, and no other."""
     model_folder: Path
-    """The weights in portable form."""
+    """The weights in portable form; for an adapter, its base's."""
     folder: Path
     """The server's own folder: key, log, what is needed to find it again."""
     api_key: str
@@ -23,6 +52,8 @@ class Launch:
     """Size of the model, 0 if unknown."""
     options: dict[str, Any] | None = None
     """The revision's settings for this target."""
+    adapter_folder: Path | None = None
+    """The LoRA weights, when only these are pushed."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +65,7 @@ class Running:
     endpoint: str
     """Root address, without /v1."""
     dialect: str = "tgi"
+    """tgi, vllm or openai."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +74,13 @@ class Look:
 
     alive: bool
     log_tail: str = ""
+    exit_code: int | None = None
 
 
 class ServingTarget(Protocol):
-    """A place that serves models."""
+    """A place that serves models. Built with its `Place`; keeps nothing between calls."""
 
-    needs_weights: bool
-    """Whether we hand it the model's files."""
+    caps: Caps
 
     def launch(self, launch: Launch) -> Running:
         """Start the server, or find it if this revision's runs already. Returns at once; it may still be loading."""

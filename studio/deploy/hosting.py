@@ -1,0 +1,33 @@
+"""Which target a revision is served on: its kind, at its configured place."""
+
+from __future__ import annotations
+
+from storage.database import Database
+from storage.tables import Revision, ServingPlace
+from studio.access.secrets import SecretBox
+from studio.deploy.targets.catalog import serving_target
+from studio.deploy.targets.port import Place, ServingTarget
+from studio.errors import NotFound
+from studio.settings import Settings
+
+
+def opened(place: ServingPlace, secrets: SecretBox) -> Place:
+    """The place with its key in clear."""
+    key = secrets.decrypt(place.encrypted_key) if place.encrypted_key else ""
+    return Place(place.name, place.url, key, dict(place.options))
+
+
+def target_at(database: Database, settings: Settings, kind: str, place_id: str | None) -> ServingTarget:
+    """The target of this kind at this place. Raises NotFound if the place was deleted."""
+    if place_id is None:
+        return serving_target(kind)
+    with database.read() as session:
+        row = session.get(ServingPlace, place_id)
+    if row is None:
+        raise NotFound("The place of this revision was deleted. Deploy the model somewhere else.")
+    return serving_target(kind, opened(row, SecretBox(settings.secrets)))
+
+
+def target_of(database: Database, settings: Settings, revision: Revision) -> ServingTarget:
+    """Where this revision is served."""
+    return target_at(database, settings, revision.target, revision.place_id)
