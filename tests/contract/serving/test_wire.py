@@ -143,7 +143,7 @@ def test_a_caller_who_hangs_up_frees_the_place_in_the_batch(http: httpx.Client, 
             next(reply.iter_lines())
     except httpx.ReadTimeout:
         pass  # hanging up is the point
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while _running(http) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert _running(http) == 0

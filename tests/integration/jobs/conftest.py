@@ -51,12 +51,12 @@ class Host:
     def stop_worker(self) -> int:
         assert self.worker is not None
         self.worker.terminate()
-        return self.worker.wait(30)
+        return self.worker.wait(90)
 
     def put(self, kind: str = "test_steps", **spec: Any) -> Job:
         return self.jobs.submit(OPERATOR, kind, spec, title=kind)
 
-    def until(self, what: Callable[[], object], seconds: float = 30) -> None:
+    def until(self, what: Callable[[], object], seconds: float = 90) -> None:
         deadline = time.monotonic() + seconds
         while not what():
             assert time.monotonic() < deadline, (
@@ -67,7 +67,7 @@ class Host:
     def said(self) -> str:
         return self.log.read_text() if self.log.exists() else ""
 
-    def reaches(self, job: Job, status: str, seconds: float = 30) -> Job:
+    def reaches(self, job: Job, status: str, seconds: float = 90) -> Job:
         self.until(lambda: self.jobs.get(job.id).status == status, seconds)
         return self.jobs.get(job.id)
 

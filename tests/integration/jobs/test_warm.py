@@ -94,7 +94,7 @@ def test_a_process_that_started_threads_forks_nothing(host: Host) -> None:
     warm = WarmStart(host.settings, WARM_KINDS, (*WARM_MODULES, "tests.fakes.threaded_module"))
     env = {**host.env, **environment(Job(kind="test_steps"), host.settings, [])}
     assert warm.held_back("test_steps", env) == {"test_steps"}
-    host.until(lambda: warm.held_back("test_steps", env) == frozenset(), 20)
+    host.until(lambda: warm.held_back("test_steps", env) == frozenset(), 90)
     assert "1 threads were started" in (host.settings.runs / "warm.txt").read_text()
     assert not warm.fork({}, env, 0, 0) and host.warm_processes() == []
     warm.close()
@@ -113,14 +113,14 @@ def test_an_idle_warm_process_is_let_go(host: Host) -> None:
     settings = Settings(home=host.settings.home, warm_minutes=0.02)
     warm = WarmStart(settings, WARM_KINDS, WARM_MODULES)
     env = environment(Job(kind="test_steps"), settings, [])
-    host.until(lambda: not warm.held_back("test_steps", env), 20)
+    host.until(lambda: not warm.held_back("test_steps", env), 90)
     assert len(host.warm_processes()) == 1
     deadline = time.monotonic() + 2
     while time.monotonic() < deadline:
         warm.look(is_needed=True)
         time.sleep(0.05)
     assert len(host.warm_processes()) == 1  # a job runs
-    host.until(lambda: warm.look(is_needed=False) or host.warm_processes() == [], 10)
+    host.until(lambda: warm.look(is_needed=False) or host.warm_processes() == [], 90)
     warm.close()
 
 
@@ -134,6 +134,6 @@ def test_warm_start_is_off_when_told_so_and_beside_gpus(host: Host, changes: dic
 def test_a_job_in_another_environment_starts_cold(host: Host) -> None:
     warm = WarmStart(host.settings, WARM_KINDS, WARM_MODULES)
     env = {**host.env, **environment(Job(kind="test_steps"), host.settings, [])}
-    host.until(lambda: not warm.held_back("test_steps", env), 20)
+    host.until(lambda: not warm.held_back("test_steps", env), 90)
     assert not warm.fork({}, {**env, "OMP_NUM_THREADS": "7"}, 0, 0)
     warm.close()

@@ -39,7 +39,7 @@ def test_a_service_that_does_not_answer_is_logged_once_and_asked_again(caplog: p
 
     asking = Periodic("labels", 0.01, ask, stop)
     asking.start()
-    asking.join(10)
+    asking.join(60)
     assert len(calls) == 5 and asking.bug is None
     assert caplog.messages == ["labels: Argilla does not answer."]
 
@@ -56,5 +56,5 @@ def test_a_bug_ends_the_worker_loudly() -> None:
     stop = threading.Event()
     failing = Periodic("deployments", 0.01, lambda: 1 // 0, stop)
     failing.start()
-    failing.join(10)
+    failing.join(60)
     assert stop.is_set() and isinstance(failing.bug, ZeroDivisionError)

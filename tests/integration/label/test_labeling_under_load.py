@@ -40,7 +40,7 @@ class Publishing(threading.Thread):
         time.sleep(SECONDS / 2 / (RECORDS / 40))
         if sent > RECORDS / 2:
             self.halfway.set()
-            assert self.down.wait(60)
+            assert self.down.wait(120)
 
 
 def test_no_answer_is_lost_when_argilla_dies_while_all_work(argilla: ArgillaProcess) -> None:
@@ -60,7 +60,7 @@ def test_no_answer_is_lost_when_argilla_dies_while_all_work(argilla: ArgillaProc
     publishing.join(180)
     crowd.stop.set()
     for thread in threads:
-        thread.join(40)
+        thread.join(90)
 
     assert publishing.done is not None and len(publishing.done.records) == RECORDS
     assert crowd.failed == [] and crowd.cut_off > 0 and len(crowd.kept) > before > 0

@@ -45,7 +45,7 @@ def test_a_handle_names_one_process_and_no_later_one_with_its_number(
 def test_a_stopped_process_is_seen_as_gone(tmp_path: Path, process: subprocess.Popen[bytes]) -> None:
     target, handle = EmbeddedTarget(), _handle(process.pid)
     target.stop(handle)
-    process.wait(10)
+    process.wait(60)
     assert not target.look(handle, tmp_path).alive
 
 

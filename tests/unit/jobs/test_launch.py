@@ -123,5 +123,5 @@ def test_a_reused_process_number_is_not_signalled() -> None:
         processes.signal_group(other.pid, "12345", processes.signal.SIGKILL)
         assert processes.is_alive(other.pid)
         processes.signal_group(other.pid, processes.start_time(other.pid), processes.signal.SIGKILL)
-        assert other.wait(5) == -9
+        assert other.wait(60) == -9
     assert not processes.is_alive(other.pid) and processes.start_time(other.pid) == ""

@@ -74,7 +74,7 @@ def test_a_read_block_never_waits_for_a_writer(database: Database) -> None:
         began = time.monotonic()
         with database.read() as reader:
             assert reader.get(Job, "new") is None
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20  # a reader that waited would do so for half a minute
 
 
 def test_ids_sort_by_the_time_they_were_made() -> None:

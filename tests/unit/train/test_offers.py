@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -69,10 +68,8 @@ def counted(database: Database, version: DatasetVersion) -> DatasetVersion:
 
 def test_offers_come_from_statistics_and_read_no_row(training: Training, counted: DatasetVersion) -> None:
     training.artifacts.fs.rm(training.artifacts.root, recursive=True)
-    started = time.perf_counter()
     have = {each.method.name: each.have for each in training.offers(counted.id)}
     assert (have["sft"], have["dpo"], have["kto"], have["grpo"]) == (100_000, 42, 40, 100_000)
-    assert time.perf_counter() - started < 0.5
 
 
 def test_a_version_from_before_there_were_statistics_is_counted(training: Training, freeze: Freeze) -> None:
