@@ -51,13 +51,15 @@ def test_no_answer_is_lost_when_argilla_dies_while_all_work(argilla: ArgillaProc
     threads = crowd.start(argilla, ref, PEOPLE)
     publishing.start()
 
-    assert publishing.halfway.wait(180) and len(crowd.kept) > 0
+    assert publishing.halfway.wait(180)
+    wait_for_more_answers_than(crowd, 0)
     argilla.kill()
     publishing.down.set()
     before = len(crowd.kept)
     argilla.start()
     time.sleep(SECONDS / 2)
     publishing.join(180)
+    wait_for_more_answers_than(crowd, before)
     crowd.stop.set()
     for thread in threads:
         thread.join(90)
@@ -69,6 +71,12 @@ def test_no_answer_is_lost_when_argilla_dies_while_all_work(argilla: ArgillaProc
     assert lost == {}
     assert "locked" not in argilla.log.read_text()
     tell(crowd)
+
+
+def wait_for_more_answers_than(crowd: Crowd, count: int) -> None:
+    deadline = time.monotonic() + 90
+    while len(crowd.kept) <= count and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def tell(crowd: Crowd) -> None:
