@@ -18,6 +18,7 @@ from studio.capture.logs import Logs
 from studio.curate.datasets import Datasets
 from studio.demo.sample import Sample
 from studio.deploy.deployments import Deployments
+from studio.deploy.traffic import Traffic
 from studio.evaluate.evaluations import Evaluations
 from studio.improve.turns import Improve
 from studio.jobs.queue import Jobs
@@ -63,6 +64,7 @@ class Studio:
     takeaways: Takeaways
     evaluations: Evaluations
     deployments: Deployments
+    traffic: Traffic
     improve: Improve
     sample: Sample
 
@@ -102,6 +104,7 @@ def build_studio(settings: Settings | None = None) -> Studio:
         takeaways=Takeaways(database, artifacts, jobs, settings, training),
         evaluations=Evaluations(database, artifacts, jobs),
         deployments=deployments,
+        traffic=Traffic(database),
         improve=Improve(database, jobs, datasets),
         sample=Sample(settings, jobs, projects, providers, models, deployments, training),
     )

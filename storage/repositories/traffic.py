@@ -1,0 +1,88 @@
+"""Traffic per route and minute, as the gateways counted it, and answers given twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import col, select
+
+from storage.repositories.base import Repository
+from storage.tables import Deployment, ShadowPair, TrafficMinute
+
+KEY = ("deployment_id", "route", "minute", "gateway", "shadow")
+FIGURES = ("calls", "errors", "prompt_tokens", "completion_tokens", "latency", "first_token")
+
+
+class TrafficRepository(Repository[TrafficMinute]):
+    """Rows of one gateway process are written by that process alone."""
+
+    table = TrafficMinute
+
+    def put(self, rows: list[dict[str, Any]]) -> None:
+        """Write minutes as they stand now; writing the same again changes nothing."""
+        known = self._known({row["deployment_id"] for row in rows})
+        rows = [row for row in rows if row["deployment_id"] in known]
+        if not rows:
+            return
+        dialect = sqlite if self.session.get_bind().dialect.name == "sqlite" else postgresql
+        new = dialect.insert(TrafficMinute)
+        newer = {name: new.excluded[name] for name in FIGURES}
+        self.session.execute(new.on_conflict_do_update(index_elements=list(KEY), set_=newer), rows)
+
+    def between(self, deployment_id: str, since: int, until: int | None, shadow: bool) -> list[TrafficMinute]:
+        """A deployment's minutes from `since` on, up to `until` but without it, in order of time."""
+        query = select(TrafficMinute).where(
+            col(TrafficMinute.deployment_id) == deployment_id,
+            col(TrafficMinute.minute) >= since,
+            col(TrafficMinute.shadow) == shadow,
+        )
+        if until is not None:
+            query = query.where(col(TrafficMinute.minute) < until)
+        return list(self.session.exec(query.order_by(col(TrafficMinute.minute), col(TrafficMinute.route))))
+
+    def delete_before(self, minute: int) -> int:
+        """Forget older minutes; how many."""
+        done: Any = self.session.execute(delete(TrafficMinute).where(col(TrafficMinute.minute) < minute))
+        return int(done.rowcount)
+
+    def _known(self, deployment_ids: set[str]) -> set[str]:
+        return set(self.session.exec(select(Deployment.id).where(col(Deployment.id).in_(deployment_ids))))
+
+
+class ShadowPairRepository(Repository[ShadowPair]):
+    """Calls that a shadow answered too."""
+
+    table = ShadowPair
+
+    def newest(self, deployment_id: str, revision_id: str | None = None, limit: int = 100) -> list[ShadowPair]:
+        """A deployment's pairs, newest first; those of one shadow if it is given."""
+        query = select(ShadowPair).where(col(ShadowPair.deployment_id) == deployment_id)
+        if revision_id:
+            query = query.where(col(ShadowPair.revision_id) == revision_id)
+        return list(self.session.exec(query.order_by(col(ShadowPair.id).desc()).limit(limit)))
+
+    def compared(self, deployment_id: str, revision_id: str) -> list[tuple[str, str, float, float, str | None]]:
+        """Of every pair of a shadow: both texts, both milliseconds, and why the shadow gave no answer."""
+        columns: Any = select(
+            ShadowPair.live_text, ShadowPair.shadow_text, ShadowPair.live_ms, ShadowPair.shadow_ms, ShadowPair.error
+        ).where(col(ShadowPair.deployment_id) == deployment_id, col(ShadowPair.revision_id) == revision_id)
+        return [tuple(row) for row in self.session.exec(columns)]
+
+    def put(self, rows: Iterable[ShadowPair]) -> None:
+        """Add pairs."""
+        self.session.add_all(rows)
+        self.session.flush()
+
+    def count_of(self, deployment_id: str) -> dict[str, int]:
+        """How many pairs each shadow of a deployment has."""
+        query = select(ShadowPair.revision_id, func.count()).where(col(ShadowPair.deployment_id) == deployment_id)
+        return dict(self.session.exec(query.group_by(ShadowPair.revision_id)).all())
+
+    def delete_before(self, moment: datetime) -> int:
+        """Forget older pairs; how many."""
+        done: Any = self.session.execute(delete(ShadowPair).where(col(ShadowPair.created_at) < moment))
+        return int(done.rowcount)
