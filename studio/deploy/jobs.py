@@ -8,7 +8,7 @@ from typing import Any
 from storage.repositories.deployments import EventRepository
 from storage.tables import DeploymentEvent, Model, Revision
 from storage.types import now
-from studio.deploy.export import export
+from studio.deploy.artifact import export
 from studio.deploy.gates import GATES, GateResult, run_gates, sentence
 from studio.deploy.hosting import target_of
 from studio.deploy.reconcile import client_for, server_folder

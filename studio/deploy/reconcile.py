@@ -19,8 +19,8 @@ from storage.repositories.deployments import EventRepository, RevisionRepository
 from storage.tables import DeploymentEvent, Job, Model, Revision
 from storage.types import now
 from studio.access.secrets import SecretBox
+from studio.deploy.artifact import export
 from studio.deploy.client import ServerClient
-from studio.deploy.export import export
 from studio.deploy.hosting import target_of
 from studio.deploy.targets.port import Launch, Running
 from studio.errors import StudioError

@@ -11,16 +11,8 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.deploy.export import findings
-
-IMAGE = "ghcr.io/huggingface/text-generation-inference:3.3.7"
-MODEL_FOLDER = "/data/model"
-# Model types, as in config.json.
-NATIVE = """
-    llama llama4 mistral mixtral gemma gemma2 gemma3 gemma3_text phi phi3 phimoe granite qwen2 cohere dbrx deepseek_v2
-    deepseek_v3 falcon starcoder2 gpt_bigcode baichuan mamba opt t5 bloom mpt gpt2 gpt_neox gptj
-"""
-GENERAL = "qwen3 qwen3_moe olmo2 glm glm4 cohere2 stablelm nemotron persimmon codegen"
+from studio.deploy.artifact.export import findings
+from studio.deploy.artifact.tgi_facts import GENERAL, IMAGE, MODEL_FOLDER, NATIVE
 
 
 @dataclass(frozen=True)

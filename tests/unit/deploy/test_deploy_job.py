@@ -11,8 +11,8 @@ from storage.artifacts import Artifacts
 from storage.database import Database
 from storage.tables import Model, Project, Revision
 from studio.access.actor import Actor
+from studio.deploy.artifact import export
 from studio.deploy.deployments import Deployments
-from studio.deploy.export import export
 from studio.deploy.jobs import deploy
 from studio.deploy.reconcile import reconcile
 from studio.errors import Conflict
