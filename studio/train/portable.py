@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from storage.artifacts import write_atomically
+from studio.train.v4_config import lost_in_v4, v4_config
+
+__all__ = ["lost_in_v4", "make_portable", "v4_config", "v4_tokenizer_config"]
 
 GENERIC_CLASSES = ("TokenizersBackend", None)
-NESTED_CONFIGS = ("text_config",)
 
 
 def make_portable(folder: Path) -> None:
@@ -27,18 +29,6 @@ def make_portable(folder: Path) -> None:
         _edit(folder / "generation_config.json", lambda found: _with_end_list(found, *ends), create=True)
 
 
-def v4_config(found: dict[str, Any]) -> dict[str, Any]:
-    """A model config with the keys transformers 4 reads: torch_dtype, rope_theta, rope_scaling."""
-    config = dict(found)
-    for name in NESTED_CONFIGS:
-        if isinstance(config.get(name), dict):
-            config[name] = v4_config(config[name])
-    if "dtype" in config:
-        config["torch_dtype"] = config.pop("dtype")
-    rope = config.pop("rope_parameters", None)
-    return {**config, **_v4_rope(rope)} if rope else config
-
-
 def v4_tokenizer_config(found: dict[str, Any], template: str | None) -> dict[str, Any]:
     """A tokenizer config with a class transformers 4 knows and the chat template inline."""
     config = {key: value for key, value in found.items() if key not in ("backend", "is_local")}
@@ -49,21 +39,6 @@ def v4_tokenizer_config(found: dict[str, Any], template: str | None) -> dict[str
     if template:
         config["chat_template"] = template
     return config
-
-
-def _v4_rope(rope: dict[str, Any]) -> dict[str, Any]:
-    keys: dict[str, Any] = {}
-    if any(isinstance(value, dict) for value in rope.values()):  # one entry per layer type, as in Gemma 3
-        local = (rope.get("sliding_attention") or {}).get("rope_theta")
-        keys = {} if local is None else {"rope_local_base_freq": local}
-        rope = rope.get("full_attention") or {}
-    scaling = {key: value for key, value in rope.items() if key not in ("rope_theta", "partial_rotary_factor")}
-    for name in ("rope_theta", "partial_rotary_factor"):
-        if rope.get(name) is not None:
-            keys[name] = rope[name]
-    kind = scaling.get("rope_type", "default")
-    plain = kind == "default" and set(scaling) <= {"rope_type"}
-    return {**keys, "rope_scaling": None if plain else {"type": kind, **scaling}}
 
 
 def _with_end_list(found: dict[str, Any], *fallbacks: int | list[int] | None) -> dict[str, Any]:
