@@ -1,75 +1,142 @@
-"""ServerClient: our own questions to a model server. The one place that maps its clients' exceptions."""
+"""ServerClient: our own questions to a model server, in the dialect that it speaks."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import httpx
 
-from studio.errors import Unavailable
+from studio.deploy.client_errors import ServerBusy, mapped, reach_own_servers
 
+__all__ = ["Reply", "Said", "ServerBusy", "ServerClient", "timed"]
 TIMEOUT_S = 60.0
 PROBE_S = 1.5
-SHOWN = 300
+DIALECTS = ("tgi", "vllm", "openai")
+"""TGI's routes; OpenAI's with vLLM's /tokenize; OpenAI's alone."""
+NOT_THERE = (404, 405, 501)
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer to a golden prompt, with as much of its tokens as the server shows."""
+
+    text: str
+    tokens: list[int] | None = None
+    """Ids without the end token; None where the server shows only text."""
+    pieces: tuple[str, ...] = ()
+    ended: bool | None = None
+    """Whether the model came to an end by itself."""
+    prompt_tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """The prompt that a server makes of a conversation, as far as it tells."""
+
+    text: str | None = None
+    ids: list[int] | None = None
 
 
 @dataclass(frozen=True)
 class ServerClient:
-    """A server by its root address, the name it should answer to, and its key."""
+    """A server by its root address, the name it should answer to, its key and its dialect."""
 
     endpoint: str
     name: str
     api_key: str = ""
     dialect: str = "tgi"
+    timeout_s: float = TIMEOUT_S
 
     def healthy(self) -> bool:
         """Whether it says it can answer. Never raises."""
         paths = ("/health",) if self.dialect == "tgi" else ("/health", "/v1/models")
         try:
             return any(self._get(path, PROBE_S).is_success for path in paths)
-        except httpx.HTTPError:
+        except (httpx.HTTPError, httpx.InvalidURL):
             return False
 
     def names(self) -> list[str]:
         """The model names it claims: /v1/models, and TGI's /info where there is one."""
-        with _mapped(self.endpoint):
+        with mapped(self.endpoint):
             listed = self._get("/v1/models").raise_for_status().json()
             names = [str(model["id"]) for model in listed["data"]]
-            info = self._get("/info")
-            if info.is_success:
+            if self.dialect != "openai" and (info := self._get("/info")).is_success:
                 names.append(str(info.json()["model_id"]))
         return sorted(set(names))
 
     def prompt(self, messages: list[dict[str, Any]]) -> str | None:
         """The exact text it makes of a conversation; None if it does not tell."""
-        with _mapped(self.endpoint):
-            reply = self._post("/chat_tokenize", {"model": self.name, "messages": messages})
-            if reply.status_code in (404, 405):
-                return None
-            found: str = reply.raise_for_status().json()["templated_text"]
-            return found
+        return self.shown_prompt(messages).text
+
+    def shown_prompt(self, messages: list[dict[str, Any]]) -> Prompt:
+        """The prompt it makes of a conversation: text and token ids, as far as its dialect tells."""
+        if self.dialect == "openai":
+            return Prompt()
+        path = "/chat_tokenize" if self.dialect == "tgi" else "/tokenize"
+        with mapped(self.endpoint):
+            reply = self._post(path, {"model": self.name, "messages": messages})
+            if reply.status_code in NOT_THERE:
+                return Prompt()
+            told = reply.raise_for_status().json()
+            if self.dialect == "vllm":
+                return Prompt(ids=[int(token) for token in told["tokens"]])
+            ids = [int(token["id"]) for token in told.get("tokenize_response") or []]
+            return Prompt(str(told["templated_text"]), ids or None)
+
+    def text_of(self, ids: list[int]) -> str | None:
+        """The text of these tokens, special ones shown (vLLM only)."""
+        with mapped(self.endpoint):
+            reply = self._post("/detokenize", {"model": self.name, "tokens": ids})
+            return str(reply.json()["prompt"]) if reply.is_success else None
+
+    def greedy(self, messages: list[dict[str, Any]], text: str, count: int) -> Said:
+        """The most likely first tokens of an answer. `text` is the prompt as training rendered it (TGI reads that)."""
+        if self.dialect == "tgi":
+            return self._greedy_text(text or self.prompt(messages) or "", count)
+        body = {"model": self.name, "messages": messages, "max_tokens": count, "temperature": 0.0}
+        asked_ids = {"return_token_ids": True} if self.dialect == "vllm" else {}
+        with mapped(self.endpoint):
+            told = self._post("/v1/chat/completions", body | asked_ids).raise_for_status().json()
+            choice, usage = told["choices"][0], told.get("usage") or {}
+            ids, ended = choice.get("token_ids"), choice.get("finish_reason") == "stop"
+            tokens = [int(token) for token in ids][: -1 if ended else None] if ids else None
+            content = str(choice["message"].get("content") or "")
+            return Said(content, tokens, ended=ended, prompt_tokens=usage.get("prompt_tokens"))
 
     def greedy_tokens(self, text: str, count: int) -> list[int]:
         """The first greedy token ids after this text, the end token left out (TGI only)."""
-        with _mapped(self.endpoint):
-            found = self._inference().text_generation(
-                self._without_doubled_start(text), max_new_tokens=count, details=True
-            )
-            ids = [token.id for token in found.details.tokens]
-            return ids[:-1] if found.details.finish_reason == "eos_token" else ids
+        return self._greedy_text(text, count).tokens or []
 
     def chat(self, messages: list[dict[str, Any]], max_tokens: int = 256, temperature: float = 0.0) -> str:
         """One whole answer."""
-        with _mapped(self.endpoint):
+        with mapped(self.endpoint):
             reply = self._inference().chat_completion(
                 messages, model=self.name, max_tokens=max_tokens, temperature=temperature
             )
             return str(reply.choices[0].message.content or "")
+
+    def stream(self, messages: list[dict[str, Any]], max_tokens: int = 256, temperature: float = 0.0) -> Iterator[str]:
+        """The answer piece by piece, as it is made. Closing the iterator hangs up."""
+        client = self._inference()
+        with client, mapped(self.endpoint):
+            for chunk in client.chat_completion(
+                messages, model=self.name, max_tokens=max_tokens, temperature=temperature, stream=True
+            ):
+                piece = chunk.choices[0].delta.content if chunk.choices else None
+                if piece:
+                    yield str(piece)
+
+    def _greedy_text(self, text: str, count: int) -> Said:
+        with mapped(self.endpoint):
+            found = self._inference().text_generation(
+                self._without_doubled_start(text), max_new_tokens=count, details=True
+            )
+            ended = found.details.finish_reason == "eos_token"
+            made = found.details.tokens[: -1 if ended else None]
+            return Said(found.generated_text, [token.id for token in made], tuple(t.text for t in made), ended)
 
     def _without_doubled_start(self, text: str) -> str:
         """Templates write the start token and tokenizers add it again; one of them has to go."""
@@ -81,27 +148,23 @@ class ServerClient:
     def _inference(self) -> Any:
         from huggingface_hub import InferenceClient
 
-        _reach_own_servers_offline()
-        return InferenceClient(base_url=self.endpoint, api_key=self.api_key or None, timeout=TIMEOUT_S)
+        reach_own_servers()
+        # Without a key of our own the hub's client would send the one of whoever is signed in to the hub here.
+        return InferenceClient(base_url=self.endpoint, api_key=self.api_key or NO_KEY, timeout=self.timeout_s)
 
-    def _get(self, path: str, timeout: float = TIMEOUT_S) -> httpx.Response:
-        return httpx.get(f"{self.endpoint}{path}", headers=self._headers(), timeout=timeout, trust_env=False)
+    def _get(self, path: str, timeout: float | None = None) -> httpx.Response:
+        limit = timeout or self.timeout_s
+        return httpx.get(f"{self.endpoint}{path}", headers=self._headers(), timeout=limit, trust_env=False)
 
     def _post(self, path: str, body: dict[str, Any]) -> httpx.Response:
         url = f"{self.endpoint}{path}"
-        return httpx.post(url, json=body, headers=self._headers(), timeout=TIMEOUT_S, trust_env=False)
+        return httpx.post(url, json=body, headers=self._headers(), timeout=self.timeout_s, trust_env=False)
 
     def _headers(self) -> dict[str, str]:
         return {"authorization": f"Bearer {self.api_key}"} if self.api_key else {}
 
 
-@cache
-def _reach_own_servers_offline() -> None:
-    """HF_HUB_OFFLINE, usual on machines that are cut off, makes the hub's own HTTP client refuse every address."""
-    import httpx2
-    from huggingface_hub import set_client_factory
-
-    set_client_factory(lambda: httpx2.Client(follow_redirects=True, timeout=None, trust_env=False))
+NO_KEY = "none"
 
 
 @dataclass(frozen=True)
@@ -117,20 +180,3 @@ def timed(client: ServerClient, messages: list[dict[str, Any]], max_tokens: int)
     started = time.perf_counter()
     text = client.chat(messages, max_tokens=max_tokens)
     return Reply(text, (time.perf_counter() - started) * 1000)
-
-
-@contextmanager
-def _mapped(endpoint: str) -> Iterator[None]:
-    import httpx2
-    from huggingface_hub.errors import TextGenerationError
-
-    try:
-        yield
-    except TextGenerationError as error:
-        raise Unavailable(f"The model server at {endpoint} refused: {str(error)[:SHOWN]}") from error
-    except (httpx.HTTPError, httpx2.HTTPError) as error:
-        reply = getattr(error, "response", None)
-        said = f" It said: {reply.text[:SHOWN]}" if reply is not None and reply.text else ""
-        raise Unavailable(f"The model server at {endpoint} did not answer as expected: {error}.{said}") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Unavailable(f"The model server at {endpoint} answered in a form we cannot read: {error!r}") from error

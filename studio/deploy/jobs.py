@@ -6,10 +6,10 @@ import time
 from typing import Any
 
 from storage.repositories.deployments import EventRepository
-from storage.tables import DeploymentEvent, Model, Revision
+from storage.tables import Deployment, DeploymentEvent, Model, Revision
 from storage.types import now
 from studio.deploy.artifact import export
-from studio.deploy.gates import GATES, GateResult, run_gates, sentence
+from studio.deploy.gates import GATES, GateResult, run_gates, sentence, subject
 from studio.deploy.hosting import target_of
 from studio.deploy.reconcile import client_for, server_folder
 from studio.deploy.rows import OVERRIDE
@@ -101,15 +101,16 @@ class DeployJob:
         revision = self._read()
         with self.context.database.read() as session:
             model = session.get_one(Model, revision.model_id)
-        results = run_gates(client_for(self.context.settings, revision), model, self._report_gate)
+            rules = session.get_one(Deployment, revision.deployment_id).rules
+        results = run_gates(client_for(self.context.settings, revision), subject(model, rules), self._report_gate)
         self._record(revision, results)
         reason = sentence(results)
         if reason:
             raise Conflict(f"The gates did not pass. {reason}")
 
-    def _report_gate(self, name: str) -> None:
+    def _report_gate(self, name: str, share: float) -> None:
         self.context.leave_if_asked()
-        self.context.report(0.75 + 0.05 * list(GATES).index(name), f"Gate: {name}")
+        self.context.report(0.7 + 0.3 * (list(GATES).index(name) + share) / len(GATES), f"Gate: {name}")
 
     def _record(self, revision: Revision, results: list[GateResult]) -> None:
         certificate = [result.record() for result in results]

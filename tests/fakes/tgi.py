@@ -18,7 +18,8 @@ class FakeTgi:
     name: str = "triage-r1"
     healthy: bool = True
     answers: dict[str, list[int]] = field(default_factory=dict)
-    chat_answer: str = "{}"
+    chat_answer: str | None = None
+    """What every conversation gets; None for the words of its prompt's `answers`."""
     shows_prompts: bool = True
     adds_start: bool = False
     key: str = ""
@@ -61,16 +62,31 @@ class FakeTgi:
             first = [{"id": 1, "text": ""}] if self.adds_start else []
             return 200, [*first, {"id": 1, "text": body["inputs"][:3]}, {"id": 2, "text": body["inputs"][3:]}]
         if path == "/v1/chat/completions":
-            message = {"role": "assistant", "content": self.chat_answer}
-            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            said, _tokens = self._said(self.prompt(body["messages"]), body.get("max_tokens") or 64)
+            content = said if self.chat_answer is None else self.chat_answer
+            choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
             return 200, {"id": "", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
         return 200, [self._generated(body)]
 
     def _generated(self, body: dict[str, Any]) -> dict[str, Any]:
-        ids = self.answers.get(body["inputs"], [0])[: body["parameters"]["max_new_tokens"]]
-        tokens = [{"id": token, "text": "x", "logprob": 0.0, "special": False} for token in ids]
-        details = {"finish_reason": "length", "generated_tokens": len(ids), "prefill": [], "tokens": tokens}
-        return {"generated_text": "x" * len(ids), "details": details}
+        text, tokens = self._said(body["inputs"], body["parameters"]["max_new_tokens"])
+        details = {"finish_reason": "length", "generated_tokens": len(tokens), "prefill": [], "tokens": tokens}
+        return {"generated_text": text, "details": details}
+
+    def _said(self, prompt: str, count: int) -> tuple[str, list[dict[str, Any]]]:
+        ids = self.answers.get(prompt, [0])[:count]
+        tokens = [{"id": token, "text": word(token), "logprob": 0.0, "special": False} for token in ids]
+        return words(ids), tokens
+
+
+def word(token: int) -> str:
+    """The text of a token."""
+    return f"w{token} "
+
+
+def words(tokens: list[int]) -> str:
+    """The text of tokens."""
+    return "".join(word(token) for token in tokens)
 
 
 def _handler(fake: FakeTgi) -> type[BaseHTTPRequestHandler]:

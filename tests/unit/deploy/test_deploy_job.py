@@ -13,6 +13,7 @@ from storage.tables import Model, Project, Revision
 from studio.access.actor import Actor
 from studio.deploy.artifact import export
 from studio.deploy.deployments import Deployments
+from studio.deploy.gates import GATES
 from studio.deploy.jobs import deploy
 from studio.deploy.reconcile import reconcile
 from studio.errors import Conflict
@@ -77,7 +78,7 @@ def test_a_revision_becomes_ready_with_every_gates_evidence(
     assert run(on_report=lambda _progress, text: told.append(text)) == {"revision_id": revision.id, "number": 1}
     found = deployments.revision(revision.id)
     assert found.state == "ready" and found.error is None
-    assert [entry["gate"] for entry in found.certificate] == ["health", "identity", "golden", "template", "smoke"]
+    assert [entry["gate"] for entry in found.certificate] == [*GATES]
     assert told[0] == "Preparing the weights" and "Gate: golden" in told
 
 

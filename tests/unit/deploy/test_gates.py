@@ -7,8 +7,8 @@ import pytest
 
 from storage.tables import Model
 from studio.deploy.client import ServerClient
-from studio.deploy.gates import GateResult, run_gates, sentence
-from tests.fakes.tgi import FakeTgi
+from studio.deploy.gates import GateResult, run_gates, sentence, subject
+from tests.fakes.tgi import FakeTgi, words
 
 TUNED = [[1, 2, 3, 4, 5, 6, 7, 8, 9], [2, 2, 2, 2, 2, 2, 2, 2], [5, 6]]
 BASE = [[9] * 9, [8] * 8, [7, 7]]
@@ -27,8 +27,8 @@ def model(**changes: Any) -> Model:
             "text": fake.prompt(messages(ticket)),
             "tuned_tokens": tuned,
             "base_tokens": base,
-            "tuned_text": "{}",
-            "base_text": "no",
+            "tuned_text": words(tuned),
+            "base_text": words(base),
         }
         for ticket, tuned, base in zip(TICKETS, TUNED, BASE, strict=True)
     ]
@@ -48,12 +48,12 @@ def serve(fake: FakeTgi, answers: list[list[int]]) -> None:
 
 def judge(fake: FakeTgi, found: Model | None = None, dialect: str = "tgi") -> dict[str, GateResult]:
     client = ServerClient(fake.url, "triage-r1", "secret", dialect)
-    return {result.gate: result for result in run_gates(client, found or model())}
+    return {result.gate: result for result in run_gates(client, subject(found or model()))}
 
 
 def test_the_right_weights_pass_every_gate(tgi: FakeTgi) -> None:
     results = judge(tgi)
-    assert list(results) == ["health", "identity", "golden", "template", "smoke"]
+    assert list(results) == ["health", "identity", "golden", "template", "smoke", "latency"]
     assert all(result.passed for result in results.values()) and sentence(list(results.values())) == ""
     assert results["golden"].evidence["matches"] == 3
 
@@ -130,7 +130,7 @@ def test_a_server_of_another_kind_is_judged_by_its_words(tgi: FakeTgi) -> None:
     tgi.shows_prompts = False
     results = judge(tgi, dialect="openai")
     assert all(result.passed for result in results.values())
-    tgi.chat_answer = "no"
+    serve(tgi, BASE)
     assert not judge(tgi, dialect="openai")["golden"].passed
 
 
