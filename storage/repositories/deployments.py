@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import func
@@ -34,6 +35,16 @@ class DeploymentRepository(Repository[Deployment]):
             )
         )
         return [(deployment, release) for deployment, release in self.session.exec(query)]
+
+    def hold(self, deployment_id: str) -> None:
+        """Until the transaction ends nobody else holds it, so that of two who change its traffic one comes second."""
+        self.session.exec(select(Deployment.id).where(col(Deployment.id) == deployment_id).with_for_update()).first()
+
+    def earlier_routes(self, deployment_id: str, number: int) -> Iterator[list[dict[str, Any]]]:
+        """The splits before this release, newest first, read as far as they are looked at."""
+        query = select(Release.routes).where(col(Release.deployment_id) == deployment_id, col(Release.number) < number)
+        for routes in self.session.exec(query.order_by(col(Release.number).desc())):
+            yield list(routes)
 
     def ready_revisions(self) -> list[Revision]:
         """Revisions that may answer calls now."""

@@ -1,4 +1,4 @@
-"""The rows behind a deployment, inside a caller's transaction: find them, add them, put a split in force."""
+"""The rows behind a deployment, inside a caller's transaction: find them, add them, ask for them again."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from sqlmodel import Session
 from storage.repositories.deployments import (
     DeploymentRepository,
     EventRepository,
-    ReleaseRepository,
     RevisionRepository,
 )
-from storage.tables import Deployment, DeploymentEvent, Model, Release, Revision
+from storage.tables import Deployment, DeploymentEvent, Model, Revision
 from storage.types import now
 from studio.access.actor import Actor
-from studio.asking.provider import refuse_without_address
-from studio.deploy.rollout import checked_routes
 from studio.errors import InvalidInput, NotFound
 
 OVERRIDE = "override"
+ACTIVE_STATES = ("created", "preflight", "exporting", "launching", "gating")
+"""The deploy job is at it."""
 
 
 def passed_gates(revision: Revision) -> bool:
@@ -34,29 +33,6 @@ def want_again(revision: Revision) -> None:
     revision.desired, revision.state, revision.error, revision.updated_at = "running", "restarting", None, now()
 
 
-def wake(session: Session, deployment_id: str, routes: list[dict[str, Any]]) -> None:
-    """Start the stopped servers that a split needs again; until they are healthy its other routes answer."""
-    needed = {route["revision_id"] for route in routes if route["weight"]}
-    for revision in RevisionRepository(session).of(deployment_id):
-        if revision.id in needed and revision.desired == "stopped" and passed_gates(revision):
-            want_again(revision)
-
-
-def present_routes(session: Session, deployment_id: str) -> list[dict[str, Any]]:
-    """The split in force; empty before the first."""
-    newest = ReleaseRepository(session).current(deployment_id)
-    return newest.routes if newest else []
-
-
-def checked(session: Session, deployment_id: str, routes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The split, if it is valid for the deployment now. Raises InvalidInput or Conflict."""
-    for model in (session.get(Model, route["model_id"]) for route in routes if not route.get("revision_id")):
-        if model is not None:
-            refuse_without_address(model)
-    revisions = {row.id: row for row in RevisionRepository(session).of(deployment_id)}
-    return checked_routes(routes, revisions, present_routes(session, deployment_id))
-
-
 def create_alias(session: Session, project_id: str, alias: str) -> Deployment:
     """A new alias. Raises InvalidInput for a name callers could not use."""
     cleaned = alias.strip()
@@ -66,9 +42,9 @@ def create_alias(session: Session, project_id: str, alias: str) -> Deployment:
 
 
 def add_revision(
-    session: Session, deployment: Deployment, model: Model, target: str, settings: dict[str, Any], actor: Actor
+    session: Session, deployment: Deployment, model: Model, settings: dict[str, Any], actor: Actor, **columns: Any
 ) -> Revision:
-    """The next revision of the deployment."""
+    """The next revision of the deployment; `columns` say where and how."""
     number = RevisionRepository(session).next_number(deployment.id)
     served = settings.get("served_name") or f"{deployment.alias}-r{number}"
     return RevisionRepository(session).add(
@@ -76,27 +52,12 @@ def add_revision(
             deployment_id=deployment.id,
             model_id=model.id,
             number=number,
-            target=target,
+            digest=model.digest,
             spec={**settings, "served_name": served},
             created_by=actor.username,
+            **columns,
         )
     )
-
-
-def put_in_force(
-    session: Session,
-    deployment_id: str,
-    routes: list[dict[str, Any]],
-    reason: str,
-    actor: Actor,
-    undo_of: str | None = None,
-) -> Release:
-    """Append a release and its event."""
-    made = ReleaseRepository(session).append(
-        deployment_id, routes, reason=reason, created_by=actor.username, undo_of=undo_of
-    )
-    note(session, deployment_id, None, "released", actor.username, number=made.number, reason=reason)
-    return made
 
 
 def note(session: Session, deployment_id: str, revision_id: str | None, what: str, who: str, **detail: Any) -> None:

@@ -185,19 +185,19 @@ def test_a_viewer_changes_nothing(
         calls[verb]()
 
 
-def test_the_overview_proposes_a_first_share_then_all_then_nothing(
+def test_the_overview_proposes_copies_then_ever_larger_shares_then_nothing(
     deployments: Deployments, database: Database, editor: Actor, revision: Revision
 ) -> None:
     assert deployments.overview(revision.deployment_id).promotion is None
     set_row(database, revision, state="ready")
     proposed = []
-    for _step in range(2):
+    for _step in range(4):
         promotion = deployments.overview(revision.deployment_id).promotion
         assert promotion is not None
-        proposed.append(promotion.percent)
-        deployments.shift(editor, revision.id, promotion.percent)
+        proposed.append(promotion.label)
+        deployments.promote(editor, revision.id)
     found = deployments.overview(revision.deployment_id)
-    assert proposed == [20, 100] and found.promotion is None
+    assert proposed == ["Shadow 20 %", "5 %", "50 %", "100 %"] and found.promotion is None
     assert [(share.name, share.weight) for share in found.shares] == [("tuned (revision 1)", 100), ("teacher", 0)]
-    assert found.undoable is not None and found.undoable.number == 2
+    assert found.undoable is not None and found.undoable.number == 4
     assert found.events[0].what == "released"
