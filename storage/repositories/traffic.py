@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func
+from sqlalchemy import delete
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 
@@ -14,6 +14,7 @@ from storage.repositories.base import Repository
 from storage.tables import Deployment, ShadowPair, TrafficMinute
 
 KEY = ("deployment_id", "route", "minute", "gateway", "shadow")
+COMPARED = ("live_text", "shadow_text", "live_ms", "shadow_ms", "error")
 FIGURES = ("calls", "errors", "prompt_tokens", "completion_tokens", "latency", "first_token")
 
 
@@ -67,20 +68,16 @@ class ShadowPairRepository(Repository[ShadowPair]):
 
     def compared(self, deployment_id: str, revision_id: str) -> list[tuple[str, str, float, float, str | None]]:
         """Of every pair of a shadow: both texts, both milliseconds, and why the shadow gave no answer."""
-        columns: Any = select(
-            ShadowPair.live_text, ShadowPair.shadow_text, ShadowPair.live_ms, ShadowPair.shadow_ms, ShadowPair.error
-        ).where(col(ShadowPair.deployment_id) == deployment_id, col(ShadowPair.revision_id) == revision_id)
-        return [tuple(row) for row in self.session.exec(columns)]
+        columns = [getattr(ShadowPair, name) for name in COMPARED]
+        query: Any = select(*columns).where(
+            col(ShadowPair.deployment_id) == deployment_id, col(ShadowPair.revision_id) == revision_id
+        )
+        return [tuple(row) for row in self.session.exec(query)]
 
     def put(self, rows: Iterable[ShadowPair]) -> None:
         """Add pairs."""
         self.session.add_all(rows)
         self.session.flush()
-
-    def count_of(self, deployment_id: str) -> dict[str, int]:
-        """How many pairs each shadow of a deployment has."""
-        query = select(ShadowPair.revision_id, func.count()).where(col(ShadowPair.deployment_id) == deployment_id)
-        return dict(self.session.exec(query.group_by(ShadowPair.revision_id)).all())
 
     def delete_before(self, moment: datetime) -> int:
         """Forget older pairs; how many."""

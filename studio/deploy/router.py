@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 from sqlmodel import Session
 
 from storage.database import Database
 from storage.repositories.deployments import DeploymentRepository
-from storage.tables import Model, Provider, Revision
+from storage.tables import Deployment, Model, Provider, Release, Revision
 
 
 class Decrypts(Protocol):
@@ -47,11 +48,36 @@ class Route:
     """{"prompt", "completion"} in USD per million tokens; empty when unknown."""
     weight: float = 100.0
     """Share of the alias's calls; 0 is a standby that answers only when the others cannot."""
+    timeout_s: float | None = None
+    """Seconds to wait for its first byte while another route is left; None waits as long as for any upstream."""
+
+    @property
+    def key(self) -> str:
+        """How traffic figures name it: the revision's id, or the model's for a provider's model."""
+        return self.revision_id or self.model_id or ""
+
+
+@dataclass(frozen=True)
+class _Alias:
+    """What stands behind an alias now."""
+
+    routes: tuple[Route, ...]
+    """By age, newest revision first: what the weights choose from."""
+    net: Route | None = None
+    """The provider's model that answers when none of the routes does, though it has no share any more."""
+    shadows: tuple[tuple[Route, float], ...] = ()
+    """Revisions that answer copies of this percentage of the calls."""
+
+    @cached_property
+    def order(self) -> tuple[Route, ...]:
+        """Every route that may answer, in the order in which they are tried after the chosen one has failed."""
+        tried = sorted(self.routes, key=lambda route: (-route.weight, route.revision_id is None))
+        return (*tried, self.net) if self.net else tuple(tried)
 
 
 @dataclass
 class _Project:
-    aliases: dict[str, tuple[Route, ...]] = field(default_factory=dict)
+    aliases: dict[str, _Alias] = field(default_factory=dict)
     models: dict[str, Route] = field(default_factory=dict)
     catch_all: Provider | None = None
 
@@ -62,6 +88,10 @@ class RoutingTable:
     def __init__(self, projects: dict[str, _Project], secrets: Decrypts) -> None:
         self._projects = projects
         self._secrets = secrets
+        found = (alias for project in projects.values() for alias in project.aliases.values())
+        self._aliases: dict[str | None, _Alias] = {
+            route.deployment_id: alias for alias in found for route in alias.order
+        }
 
     @classmethod
     def load(cls, database: Database, secrets: Decrypts) -> RoutingTable:
@@ -74,18 +104,25 @@ class RoutingTable:
         project = self._projects.get(project_id)
         if project is None:
             return None
-        routes = project.aliases.get(model_name)
-        if routes is not None:
-            return _weighted(routes, sticky_key)
+        alias = project.aliases.get(model_name)
+        if alias is not None:
+            return _weighted(alias.routes, sticky_key) or alias.net
         return project.models.get(model_name) or self._forward(project, model_name)
 
     def fallbacks(self, route: Route) -> list[Route]:
-        """The other routes of the same alias, heaviest first, to try when this one fails before its first byte."""
-        for project in self._projects.values():
-            routes = project.aliases.get(route.name, ())
-            if route in routes:
-                return sorted((other for other in routes if other != route), key=lambda other: -other.weight)
-        return []
+        """The other routes of the same alias, heaviest first, to try when this one fails before its first byte.
+
+        The last one is the provider's model the alias was on before, also if it has no share any more.
+        """
+        alias = self._aliases.get(route.deployment_id)
+        return [other for other in alias.order if other.key != route.key] if alias else []
+
+    def shadows(self, route: Route) -> tuple[tuple[Route, float], ...]:
+        """Who is to answer a copy of a call that this route has answered, each with its percentage of the calls."""
+        alias = self._aliases.get(route.deployment_id)
+        if alias is None or not alias.shadows:
+            return ()
+        return tuple((shadow, percent) for shadow, percent in alias.shadows if shadow.key != route.key)
 
     def names(self, project_id: str) -> list[str]:
         """Every name a caller may use: aliases first, then providers' models."""
@@ -148,25 +185,52 @@ class _Loader:
     def load(self) -> dict[str, _Project]:
         projects: dict[str, _Project] = {}
         for deployment, release in self.deployments.newest_releases():
-            made = (self._route(deployment.alias, deployment.id, spec) for spec in release.routes)
             found = projects.setdefault(deployment.project_id, _Project())
-            found.aliases[deployment.alias] = _in_order(route for route in made if route is not None)
+            found.aliases[deployment.alias] = self._alias(deployment, release)
         for provider in self.providers.values():
             self._pass_through(projects.setdefault(provider.project_id, _Project()), provider)
         return projects
 
-    def _route(self, alias: str, deployment_id: str, spec: dict[str, Any]) -> Route | None:
+    def _alias(self, deployment: Deployment, release: Release) -> _Alias:
+        shared = {"deployment_id": deployment.id, "timeout_s": deployment.rules.get("timeout_s")}
+        standby = bool(deployment.rules.get("fallback", True))
+        specs = [spec for spec in release.routes if standby or spec.get("revision_id") or spec.get("weight")]
+        made = [self._route(deployment.alias, spec, shared) for spec in specs]
+        routes = _in_order(route for route in made if route is not None)
+        net = self._net(deployment, release, shared) if standby else None
+        return _Alias(routes, net, tuple(self._shadows(deployment, release, shared)))
+
+    def _net(self, deployment: Deployment, release: Release, shared: dict[str, Any]) -> Route | None:
+        """The provider's model of the newest release that had one, unless the present one has."""
+        if any(not spec.get("revision_id") for spec in release.routes):
+            return None
+        for routes in self.deployments.earlier_routes(deployment.id, release.number):
+            for spec in routes:
+                if not spec.get("revision_id") and (route := self._route(deployment.alias, spec, shared)):
+                    return replace(route, weight=0.0)
+        return None
+
+    def _shadows(
+        self, deployment: Deployment, release: Release, shared: dict[str, Any]
+    ) -> Iterator[tuple[Route, float]]:
+        for spec in release.shadows:
+            revision = self.revisions.get(spec["revision_id"])
+            if revision is not None:
+                facts = {**shared, "model_id": revision.model_id, "weight": 0.0}
+                route = self._revision_route(deployment.alias, revision, facts)
+                yield (route, float(spec["percent"]))
+
+    def _route(self, alias: str, spec: dict[str, Any], shared: dict[str, Any]) -> Route | None:
         model = self.models.get(spec["model_id"])
         if model is None:
             return None
-        facts = {"model_id": model.id, "deployment_id": deployment_id, "weight": float(spec.get("weight", 0))}
-        if spec.get("revision_id"):
-            return self._revision_route(alias, self.revisions.get(spec["revision_id"]), facts)
-        return self._model_route(alias, model, facts)
+        facts = {**shared, "model_id": model.id, "weight": float(spec.get("weight", 0))}
+        if not spec.get("revision_id"):
+            return self._model_route(alias, model, facts)
+        revision = self.revisions.get(spec["revision_id"])
+        return self._revision_route(alias, revision, facts) if revision else None
 
-    def _revision_route(self, alias: str, revision: Revision | None, facts: dict[str, Any]) -> Route | None:
-        if revision is None:
-            return None
+    def _revision_route(self, alias: str, revision: Revision, facts: dict[str, Any]) -> Route:
         return Route(
             base_url=openai_base(revision.endpoint),
             upstream_model=str(revision.spec.get("served_name", alias)),

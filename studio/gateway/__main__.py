@@ -34,6 +34,7 @@ def build(settings: Settings) -> Gateway:
         load_table=lambda: RoutingTable.load(database, secrets),
         on_argilla=SyncHint(settings.sync_hint),
         webhook_secret=lambda: embedded_webhook_secret(settings),
+        database=database,
     )
 
 

@@ -3,44 +3,65 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from storage.types import new_id
 from studio.capture.recorder import Recorder
+from studio.deploy.counting import Attempt
 from studio.deploy.router import Route
 from studio.gateway.body import ChatBody
 from studio.gateway.errors import ApiError
 from studio.gateway.headers import LOG_ID
 from studio.gateway.keys import KeyOf
+from studio.gateway.usage import has_error, tokens_told
 
 MOST_KEPT = 8 << 20
 """Bytes of an answer that are recorded; a longer one is passed on whole and recorded cut."""
 DONE = (b"\ndata: [DONE]", b"\ndata:[DONE]")
 CLIENT_CLOSED = 499
+TOO_BUSY = 429
+Counts = Callable[[Attempt], None]
 
 
 class Call:
     """Collects facts while the answer passes, and hands them to the recorder."""
 
-    def __init__(self, key: KeyOf, body: ChatBody, recorder: Recorder) -> None:
+    def __init__(self, key: KeyOf, body: ChatBody, recorder: Recorder, counts: Counts) -> None:
         self.uid = new_id()
         self.key = key
         self.body = body
         self.route: Route | None = None
         self.sse = False
+        self.reply = b""
+        self.failed = False
+        """Whether the answer told an error on its way, under a status of 200."""
+        self.answered_ms = 0.0
+        """How long the route took that answered."""
         self._recorder = recorder
+        self._counts = counts
         self._at = time.time()
-        self._started = time.perf_counter()
-        self._first_ms: float | None = None
+        self._started = self._asked = time.perf_counter()
+        self._first: float | None = None
         self._pieces: list[bytes] = []
         self._kept = 0
         self._tail = b"\n"
         self.ended = ""
 
+    def begin(self, route: Route) -> None:
+        """Note that this route is asked now."""
+        self.route = route
+        self._asked = time.perf_counter()
+
+    def attempt_failed(self) -> None:
+        """Count the route that gave no answer; another is asked."""
+        if (route := self.route) and route.deployment_id:
+            self._counts(Attempt(route.deployment_id, route.key, failed=True))
+
     def keep(self, piece: bytes) -> bool:
         """Keep a piece of the answer. True when the stream says that it was the last one."""
-        if self._first_ms is None:
-            self._first_ms = self._elapsed_ms()
+        if self._first is None:
+            self._first = time.perf_counter()
         if self._kept < MOST_KEPT:
             self._pieces.append(piece)
             self._kept += len(piece)
@@ -49,11 +70,29 @@ class Call:
         return b"[DONE]" in seen and any(mark in seen for mark in DONE)
 
     def end(self, status: str, http_status: int, error: str | None = None) -> None:
-        """Record the call; only the first end counts."""
+        """Record the call; only the first end counts. A `bug` is an error that no server is blamed for."""
         if self.ended:
             return
         self.ended = status
-        self._recorder.call(self._meta(status, http_status, error), self.body.raw, b"".join(self._pieces))
+        self.reply = b"".join(self._pieces)
+        self._count(status, http_status)
+        told = "error" if status == "bug" else status
+        self._recorder.call(self._meta(told, http_status, error), self.body.raw, self.reply)
+
+    def _count(self, status: str, http_status: int) -> None:
+        route = self.route
+        if route is None or not route.deployment_id:
+            return
+        self.answered_ms = (time.perf_counter() - self._asked) * 1000
+        if status != "ok":
+            failed = status == "cut" or (status == "error" and (http_status >= 500 or http_status == TOO_BUSY))
+            self._counts(Attempt(route.deployment_id, route.key, failed))
+            return
+        self.failed = failed = self.sse and has_error(self.reply)
+        first = (self._first - self._asked) * 1000 if self.sse and self._first else None
+        whole = None if failed else self.answered_ms
+        tokens = tokens_told(self.body.raw, self.reply, self.sse)
+        self._counts(Attempt(route.deployment_id, route.key, failed, whole, first, *tokens))
 
     def fail(self, error: ApiError) -> None:
         """Record that the caller gets this error, and tell them the call's id."""
@@ -75,7 +114,7 @@ class Call:
             "http_status": http_status,
             "error": error,
             "latency_ms": self._elapsed_ms(),
-            "first_token_ms": self._first_ms,
+            "first_token_ms": (self._first - self._started) * 1000 if self._first else None,
             "upstream_model": route.upstream_model if route else "",
             "deployment_id": route.deployment_id if route else None,
             "revision_id": route.revision_id if route else None,

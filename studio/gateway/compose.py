@@ -6,20 +6,26 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 
+from storage.database import Database
 from studio.capture.journal import Journal
 from studio.capture.recorder import Recorder
 from studio.capture.redact import Redactor
+from studio.deploy.counting import Counter as TrafficCounter
+from studio.deploy.shadow_log import ShadowLog
 from studio.gateway.app import Gateway
+from studio.gateway.asking import Asking
 from studio.gateway.chat import Chat
 from studio.gateway.intake import TakeFeedback, TakeReport
 from studio.gateway.keys import KeyCache, Resolves
 from studio.gateway.routing import Routing, Table
+from studio.gateway.shadowing import Shadowing
 from studio.gateway.status import Health, ListModels, Metrics
 from studio.gateway.upstream.client import Upstreams
 from studio.gateway.webhooks import ArgillaEvents, Hook
 from studio.settings import Settings
 
 SYNC_EVERY_S = 0.05
+FIGURES_EVERY_S = 2.0
 
 
 def build_gateway(
@@ -28,28 +34,39 @@ def build_gateway(
     load_table: Callable[[], Table],
     on_argilla: Hook,
     webhook_secret: Callable[[], str] = str,
+    database: Database | None = None,
 ) -> Gateway:
-    """The gateway as an ASGI application."""
+    """The gateway as an ASGI application. Without a database it counts no traffic and keeps no answers of shadows."""
     journal, upstreams, routing = Journal(settings.journal), Upstreams(), Routing(load_table)
-    recorder, cache, most = Recorder(journal, Redactor.of(settings.secrets)), KeyCache(keys), settings.max_body_mb << 20
-    answers: Counter[int] = Counter()
+    redactor, cache, most = Redactor.of(settings.secrets), KeyCache(keys), settings.max_body_mb << 20
+    recorder, answers, wait_s = Recorder(journal, redactor), Counter[int](), settings.upstream_timeout_s
     feedback = TakeFeedback(cache, recorder, most)
+    traffic, kept = TrafficCounter(database), ShadowLog(database, redactor)
+    asking, shadowing = Asking(routing, upstreams, wait_s), Shadowing(routing, upstreams, traffic.count, kept, wait_s)
 
     async def sync() -> None:
         while True:
             await asyncio.sleep(SYNC_EVERY_S)
             await asyncio.to_thread(journal.sync)
 
+    async def write_figures() -> None:
+        while True:
+            await asyncio.sleep(FIGURES_EVERY_S)
+            await asyncio.to_thread(traffic.flush)
+            await asyncio.to_thread(kept.flush)
+
     def stop() -> None:
         journal.close()
         upstreams.close()
+        traffic.flush()
+        kept.flush()
 
     return Gateway(
         routes=[
             (
                 "POST",
                 "/v1/chat/completions",
-                Chat(cache, routing, upstreams, recorder, most, settings.upstream_timeout_s),
+                Chat(cache, asking, recorder, traffic.count, shadowing, most, wait_s),
             ),
             ("GET", "/v1/models", ListModels(cache, routing)),
             ("POST", "/v1/feedback", feedback),
@@ -57,9 +74,9 @@ def build_gateway(
             ("POST", "/v1/report", TakeReport(cache, routing, recorder, most)),
             ("POST", "/webhooks/argilla", ArgillaEvents(on_argilla, webhook_secret)),
             ("GET", "/health", Health(routing, journal)),
-            ("GET", "/metrics", Metrics(answers, journal)),
+            ("GET", "/metrics", Metrics(answers, journal, shadowing)),
         ],
-        background=[routing.keep_fresh, cache.note_used, sync],
+        background=[routing.keep_fresh, cache.note_used, sync, write_figures, shadowing.run],
         on_stop=stop,
         answers=answers,
     )

@@ -8,11 +8,19 @@ from typing import Any
 import orjson
 
 from studio.capture.answer import error_text
+from studio.deploy.router import Route
 from studio.gateway.errors import error_body
 
 Fields = dict[str, Any]
 
+ANY_OBJECT: Fields = {"type": "object"}
 REFUSED_KEY = (401, 403)
+UNKNOWN = 404
+FAILED = (424, 429)
+"""A failed generation (TGI's 424) and a server with too much to do."""
+ERROR_EVENTS = (b'data: {"error"', b'data:{"error"')
+EVENT_STATUS = {"validation": 422, "template_error": 422, "tool_error": 422, "overloaded": 429, "generation": 424}
+"""TGI's kinds of errors as it tells them outside of streams."""
 
 
 def for_dialect(dialect: str, fields: Fields) -> Fields:
@@ -22,24 +30,65 @@ def for_dialect(dialect: str, fields: Fields) -> Fields:
 
 
 def _for_tgi(fields: Fields) -> Fields:
-    """TGI takes a JSON schema as `{"type": "json_object", "value": schema}`."""
+    """TGI takes a JSON schema as `{"type": "json_object", "value": schema}`, and plain text by saying nothing."""
     wanted = fields.get("response_format")
     if not isinstance(wanted, dict):
         return fields
-    if wanted.get("type") == "json_schema":
+    if wanted.get("type") == "text":
+        return {name: value for name, value in fields.items() if name != "response_format"}
+    if wanted.get("type") == "json_schema" and "value" not in wanted:
         described = wanted.get("json_schema")
         schema = described.get("schema") if isinstance(described, dict) else None
-        return {**fields, "response_format": {"type": "json_object", "value": schema or {"type": "object"}}}
+        return {**fields, "response_format": {"type": "json_object", "value": schema or ANY_OBJECT}}
     if wanted.get("type") == "json_object" and "value" not in wanted:
-        return {**fields, "response_format": {"type": "json_object", "value": {"type": "object"}}}
+        return {**fields, "response_format": {"type": "json_object", "value": ANY_OBJECT}}
     return fields
 
 
-REWRITES: dict[str, Callable[[Fields], Fields]] = {"tgi": _for_tgi}
+def _for_openai(fields: Fields) -> Fields:
+    """Callers written for TGI (`huggingface_hub` rewrites schemas to its form) are understood by other servers too."""
+    wanted = fields.get("response_format")
+    if not isinstance(wanted, dict) or not isinstance(wanted.get("value"), dict):
+        return fields
+    value = wanted["value"]
+    schema = value.get("schema", value) if wanted.get("type") == "json_schema" else value
+    if wanted.get("type") not in ("json", "json_object", "json_schema"):
+        return fields
+    described = {"name": str(value.get("name") or "answer") if schema is not value else "answer", "schema": schema}
+    return {**fields, "response_format": {"type": "json_schema", "json_schema": described}}
 
 
-def told_error(status: int, body: bytes) -> tuple[int, bytes]:
-    """An upstream's error as the caller gets it: true, in OpenAI's form, never about a key they do not hold."""
+REWRITES: dict[str, Callable[[Fields], Fields]] = {"tgi": _for_tgi, "vllm": _for_openai, "openai": _for_openai}
+
+
+def servers_fault(status: int, route: Route) -> bool:
+    """Whether this reply is the server's failure, so that another route may do better; a caller's mistake is not.
+
+    Behind an alias the studio chooses key and model name: a refused key or an unknown model is not the caller's either.
+    """
+    return status in FAILED or status >= 500 or bool(route.deployment_id and status in (*REFUSED_KEY, UNKNOWN))
+
+
+def error_event(piece: bytes) -> tuple[int, bytes] | None:
+    """Status and body of a stream that begins with an error: servers say 200 before they have looked at the request."""
+    if not piece.startswith(ERROR_EVENTS):
+        return None
+    try:
+        found = orjson.loads(piece.split(b"\n", 1)[0].partition(b":")[2])
+    except orjson.JSONDecodeError:
+        return None
+    error = found.get("error")
+    told = error.get("http_status_code") if isinstance(error, dict) else None
+    status = (
+        told if isinstance(told, int) and 400 <= told <= 599 else EVENT_STATUS.get(str(found.get("error_type")), 502)
+    )
+    return status, orjson.dumps(found)
+
+
+def told_error(status: int, body: bytes, route: Route | None = None) -> tuple[int, bytes]:
+    """An upstream's error as the caller gets it: true, in OpenAI's form, never about a key or name they do not know."""
+    if status == UNKNOWN and route is not None and route.deployment_id:
+        return 502, error_body(_lost(route), "upstream_error", "upstream_unknown_model")
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -55,3 +104,10 @@ def told_error(status: int, body: bytes) -> tuple[int, bytes]:
         return status, body
     told = 502 if status == 424 else status  # TGI's 424 is a failed generation
     return told, error_body(said or f"The model's server answered {status}.", "upstream_error")
+
+
+def _lost(route: Route) -> str:
+    return (
+        f"The server of {route.name!r} does not know the model it is to serve ({route.upstream_model}). Look at the"
+        " revision on Deploy."
+    )

@@ -48,6 +48,15 @@ def nothing_answers(name: str) -> ApiError:
     return ApiError(503, message, "server_error", "no_model")
 
 
+def adapter_chosen(field: str, alias: str) -> ApiError:
+    """400: the weights behind an alias are not a caller's to choose."""
+    message = (
+        f"`{field}` is not possible with the alias {alias[:200]!r}: its release decides which weights answer. Leave the"
+        " field out, or deploy the adapter under an alias of its own."
+    )
+    return ApiError(400, message, code="adapter_not_allowed")
+
+
 def unknown_model(name: str, known: list[str]) -> ApiError:
     """404, with the names that would work."""
     names = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from studio.deploy.router import Route
@@ -25,6 +25,10 @@ class Table(Protocol):
 
     def fallbacks(self, route: Route) -> list[Route]:
         """Others to try when it fails before its first byte."""
+        ...
+
+    def shadows(self, route: Route) -> Sequence[tuple[Route, float]]:
+        """Who answers a copy of a call that this route has answered, each with its percentage."""
         ...
 
     def names(self, project_id: str) -> list[str]:

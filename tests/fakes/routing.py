@@ -22,6 +22,9 @@ class FakeTable:
     def fallbacks(self, route: Route) -> list[Route]:
         return self.routes[route.name][1:]
 
+    def shadows(self, route: Route) -> list[tuple[Route, float]]:
+        return []
+
     def names(self, project_id: str) -> list[str]:
         return sorted(self.routes)
 

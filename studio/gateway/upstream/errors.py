@@ -13,3 +13,7 @@ class UpstreamTimeout(UpstreamError):
 
 class StaleConnection(UpstreamError):
     """A pooled connection was closed by the upstream before it answered; the request can be sent again."""
+
+
+class UpstreamCut(UpstreamError):
+    """The upstream began to answer and stopped in the middle."""

@@ -9,13 +9,16 @@ import pytest
 
 from studio.deploy.router import Route
 from studio.gateway.body import ChatBody
-from studio.gateway.dialects import told_error
+from studio.gateway.dialects import error_event, servers_fault, told_error
 from studio.gateway.errors import ApiError
-from studio.gateway.headers import to_caller, to_upstream
+from studio.gateway.headers import copy_headers, to_caller, to_upstream
 from studio.gateway.http import Request
 from studio.gateway.restore import ModelName, SameName
+from studio.gateway.usage import has_error, tokens_told
 
 MESSAGES = [{"role": "user", "content": "Hi"}]
+SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
+NAMED, N = {"name": "answer", "schema": SCHEMA}, {"name": "n", "schema": SCHEMA}
 
 
 def request(**headers: str) -> Request:
@@ -71,12 +74,58 @@ def test_metadata_is_sent_on_only_where_the_call_is_stored() -> None:
         ({"type": "json_schema"}, {"type": "json_object", "value": {"type": "object"}}),
         ({"type": "json_object"}, {"type": "json_object", "value": {"type": "object"}}),
         ({"type": "json_object", "value": {"x": 1}}, {"type": "json_object", "value": {"x": 1}}),
-        ({"type": "text"}, {"type": "text"}),
+        ({"type": "text"}, None),
+        ("odd", "odd"),
     ],
 )
-def test_a_response_format_is_put_in_tgis_words_for_tgi_only(asked: Any, tgi: Any) -> None:
-    assert sent(route(dialect="tgi"), response_format=asked)["response_format"] == tgi
+def test_a_response_format_is_put_in_tgis_words_for_a_revision_on_tgi_only(asked: Any, tgi: Any) -> None:
+    assert sent(route(dialect="tgi", revision_id="r"), response_format=asked).get("response_format") == tgi
     assert sent(route(), response_format=asked)["response_format"] == asked
+
+
+@pytest.mark.parametrize("dialect", ["vllm", "openai"])
+@pytest.mark.parametrize(
+    ("asked", "openai"),
+    [
+        ({"type": "json_object", "value": SCHEMA}, {"type": "json_schema", "json_schema": NAMED}),
+        ({"type": "json", "value": SCHEMA}, {"type": "json_schema", "json_schema": NAMED}),
+        ({"type": "json_schema", "value": {"name": "n", "schema": SCHEMA}}, {"type": "json_schema", "json_schema": N}),
+        ({"type": "json_schema", "json_schema": N}, {"type": "json_schema", "json_schema": N}),
+        ({"type": "json_object"}, {"type": "json_object"}),
+        ({"type": "regex", "value": "a+"}, {"type": "regex", "value": "a+"}),
+    ],
+)
+def test_a_schema_in_tgis_words_is_understood_by_a_revision_elsewhere(dialect: str, asked: Any, openai: Any) -> None:
+    assert sent(route(dialect=dialect, revision_id="r"), response_format=asked)["response_format"] == openai
+
+
+@pytest.mark.parametrize("field", ["adapter_id", "lora_request", "lora_path"])
+def test_a_caller_of_an_alias_cannot_choose_the_weights(field: str) -> None:
+    body = ChatBody.read(json.dumps({"model": "alias", "messages": MESSAGES, field: "other"}).encode(), request())
+    nested = json.dumps({"model": "alias", "messages": MESSAGES, "parameters": {field: "other"}}).encode()
+    for asked in (body, ChatBody.read(nested, request())):
+        with pytest.raises(ApiError, match=f"`{field}` is not possible with the alias 'alias'") as told:
+            asked.refuse_choice_of_weights(route(deployment_id="d"))
+        assert told.value.status == 400
+    body.refuse_choice_of_weights(route())  # a provider's own model under its own name: the provider's matter
+
+
+def test_a_copy_for_a_shadow_is_the_same_request_in_one_piece() -> None:
+    fields = {"temperature": 0.7, "stream": True, "stream_options": {"include_usage": True}, "api_key": "x"}
+    raw = json.dumps({"model": "alias", "messages": MESSAGES, **fields}).encode()
+    copy = json.loads(ChatBody.read(raw, request()).copy_for(route(upstream_model="triage-r2")))
+    assert copy == {"model": "triage-r2", "messages": MESSAGES, "temperature": 0.7}
+    assert dict(copy_headers(route(api_key="sk-shadow")))[b"authorization"] == b"Bearer sk-shadow"
+
+
+def test_an_answer_of_an_alias_says_which_route_gave_it() -> None:
+    revision = route(deployment_id="d", revision_id="r1", upstream_model="triage-r1\n")
+    assert dict(to_caller([], "u", revision)) == {
+        b"x-whetstone-log-id": b"u",
+        b"x-whetstone-route": b"r1",
+        b"x-whetstone-served-by": b"triage-r1",
+    }
+    assert dict(to_caller([], "u", route())) == {b"x-whetstone-log-id": b"u"}
 
 
 def test_the_callers_key_and_cookies_never_leave_and_the_providers_key_never_comes_back() -> None:
@@ -88,7 +137,9 @@ def test_the_callers_key_and_cookies_never_leave_and_the_providers_key_never_com
     assert not set(headers) & {b"cookie", b"x-api-key", b"openai-organization", b"evil"}
     back = dict(
         to_caller(
-            [(b"set-cookie", b"s"), (b"x-ratelimit-remaining", b"3"), (b"server", b"x"), (b"retry-after", b"1")], "u"
+            [(b"set-cookie", b"s"), (b"x-ratelimit-remaining", b"3"), (b"server", b"x"), (b"retry-after", b"1")],
+            "u",
+            None,
         )
     )
     assert back == {b"x-ratelimit-remaining": b"3", b"retry-after": b"1", b"x-whetstone-log-id": b"u"}
@@ -149,3 +200,53 @@ def test_upstream_errors_are_told_in_one_form(status: int, body: bytes, told: in
     code, answer = told_error(status, body)
     assert code == told and message in json.loads(answer)["error"]["message"]
     assert b"sk-abc" not in answer
+
+
+@pytest.mark.parametrize(
+    ("status", "alias", "other"),
+    [
+        *((status, False, False) for status in (200, 400, 413, 422)),
+        *((status, True, True) for status in (424, 429, 500, 502, 503)),
+        *((status, True, False) for status in (401, 403, 404)),
+    ],
+)
+def test_what_is_the_servers_fault_may_be_asked_elsewhere_and_a_callers_mistake_never_is(
+    status: int, alias: bool, other: bool
+) -> None:
+    assert servers_fault(status, route(deployment_id="d")) is alias and servers_fault(status, route()) is other
+
+
+def test_a_server_that_lacks_its_model_is_told_as_broken_without_its_inner_names() -> None:
+    code, answer = told_error(404, b'{"error": {"message": "no triage-r9"}}', route(deployment_id="d"))
+    assert code == 502 and b"does not know the model it is to serve (up)" in answer and b"r9" not in answer
+    assert told_error(404, b'{"error": {"message": "no gpt-9"}}', route())[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("piece", "status"),
+    [
+        (b'data:{"error":"`inputs` too long","error_type":"validation"}\n\n', 422),
+        (b'data: {"error":{"message":"too long","http_status_code":422}}\n\ndata: [DONE]\n\n', 422),
+        (b'data: {"error":"busy","error_type":"overloaded"}\n\n', 429),
+        (b'data: {"error":"?"}\n\n', 502),
+    ],
+)
+def test_a_stream_that_begins_with_an_error_has_the_errors_status(piece: bytes, status: int) -> None:
+    found = error_event(piece)
+    assert found is not None and found[0] == status and "error" in json.loads(found[1])
+
+
+def test_a_stream_that_begins_with_an_answer_has_no_error() -> None:
+    assert error_event(b'data: {"choices":[{"delta":{"content":"data: {\\"error\\""}}]}\n\n') is None
+    assert error_event(b'data: {"error": cut') is None
+    assert not has_error(STREAM) and has_error(STREAM + b'data: {"error": {}}\n\n')
+
+
+def test_tokens_are_read_from_the_usage_and_else_counted_by_events() -> None:
+    usage = (
+        b'{"choices":[{"message":{"content":"\\"usage\\": {}"}}],"usage":{"prompt_tokens": 12,"completion_tokens":3}}'
+    )
+    assert tokens_told(b"", usage, False) == (12, 3) and tokens_told(b"x" * 40, b"{}", False) == (0, 0)
+    events = b'data: {"a":1}\n\n' * 5 + b"data: [DONE]\n\n"
+    assert tokens_told(b"x" * 40, events, True) == (10, 4)
+    assert tokens_told(b"", events + usage, True) == (12, 3)

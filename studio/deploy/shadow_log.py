@@ -1,0 +1,114 @@
+"""ShadowLog: what shadows answered, kept in memory for a moment and written without secrets from a thread."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from storage.database import Database
+from storage.repositories.traffic import ShadowPairRepository
+from storage.tables import ShadowPair
+from studio.capture.answer import Answer, read_completion, read_stream
+from studio.capture.redact import Redactor
+from studio.capture.text import parse_json
+from studio.curate.outputs import output_of
+
+MOST_KEPT = 1_000
+BATCH = 100
+LONGEST_ERROR = 2_000
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One call with both answers as they came."""
+
+    deployment_id: str
+    revision_id: str
+    log_uid: str
+    request: bytes
+    live_route: str
+    live_reply: bytes
+    live_is_stream: bool
+    live_ms: float
+    status: int
+    shadow_reply: bytes
+    shadow_ms: float
+    error: str | None = None
+
+
+class ShadowLog:
+    """Writes pairs; while the database is away it keeps the newest thousand."""
+
+    def __init__(self, database: Database | None, redactor: Redactor) -> None:
+        self.dropped = 0
+        self._database = database
+        self._redactor = redactor
+        self._lock = threading.Lock()
+        self._waiting: deque[Answered] = deque()
+
+    def add(self, answered: Answered) -> None:
+        """Keep one for the next write."""
+        with self._lock:
+            if len(self._waiting) >= MOST_KEPT:
+                self._waiting.popleft()
+                self.dropped += 1
+            self._waiting.append(answered)
+
+    def flush(self) -> bool:
+        """Write what waits. False when the database did not take it; it is kept then."""
+        while batch := self._take():
+            try:
+                self._write(batch)
+            except IntegrityError as error:
+                self.dropped += len(batch)
+                log.warning("Answers of a shadow that is gone are dropped: %s", error.orig)
+            except SQLAlchemyError as error:
+                log.warning("Answers of shadows cannot be written; they are kept and written later: %s", error)
+                with self._lock:
+                    self._waiting.extendleft(reversed(batch))
+                return False
+        return True
+
+    def _take(self) -> list[Answered]:
+        with self._lock:
+            if self._database is None:
+                self._waiting.clear()
+            return [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+
+    def _write(self, batch: list[Answered]) -> None:
+        assert self._database is not None
+        rows = [self._row(answered) for answered in batch]
+        with self._database.write() as session:
+            ShadowPairRepository(session).put(rows)
+
+    def _row(self, answered: Answered) -> ShadowPair:
+        clean = self._redactor.clean  # nothing is written that was not cleaned, as in the log of calls
+        request = parse_json(clean(answered.request))
+        live_reply, shadow_reply = clean(answered.live_reply), clean(answered.shadow_reply)
+        live = read_stream(live_reply) if answered.live_is_stream else read_completion(live_reply)
+        shadow = read_completion(shadow_reply) if shadow_reply else Answer()
+        error = (
+            answered.error or shadow.error or (f"It answered {answered.status}." if answered.status >= 400 else None)
+        )
+        return ShadowPair(
+            deployment_id=answered.deployment_id,
+            revision_id=answered.revision_id,
+            log_uid=answered.log_uid,
+            messages=request["messages"] if isinstance(request, dict) else [],
+            live_route=answered.live_route,
+            live_text=output_of(live.message),
+            live_ms=round(answered.live_ms, 3),
+            shadow_text="" if error else output_of(shadow.message),
+            shadow_ms=round(answered.shadow_ms, 3),
+            error=clean(error.encode()).decode("utf-8", "replace")[:LONGEST_ERROR] if error else None,
+        )
+
+
+def _refusal(status: int) -> str | None:
+    return f"It answered {status}." if status >= 400 else None
