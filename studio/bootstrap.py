@@ -18,6 +18,7 @@ from studio.capture.logs import Logs
 from studio.curate.datasets import Datasets
 from studio.demo.sample import Sample
 from studio.deploy.deployments import Deployments
+from studio.deploy.places import ServingPlaces
 from studio.deploy.traffic import Traffic
 from studio.evaluate.evaluations import Evaluations
 from studio.improve.turns import Improve
@@ -64,6 +65,7 @@ class Studio:
     takeaways: Takeaways
     evaluations: Evaluations
     deployments: Deployments
+    serving_places: ServingPlaces
     traffic: Traffic
     improve: Improve
     sample: Sample
@@ -104,6 +106,7 @@ def build_studio(settings: Settings | None = None) -> Studio:
         takeaways=Takeaways(database, artifacts, jobs, settings, training),
         evaluations=Evaluations(database, artifacts, jobs),
         deployments=deployments,
+        serving_places=ServingPlaces(database, secrets),
         traffic=Traffic(database),
         improve=Improve(database, jobs, datasets),
         sample=Sample(settings, jobs, projects, providers, models, deployments, training),

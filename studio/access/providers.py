@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import httpx
 from pydantic import BaseModel, Field, StringConstraints, ValidationError, field_validator
@@ -14,7 +13,7 @@ from storage.repositories.providers import ProviderRepository
 from storage.tables import Provider
 from studio.access.actor import Actor, Role, permit
 from studio.access.audit import record
-from studio.access.origins import origin_of
+from studio.access.origins import origin_of, web_address
 from studio.access.secrets import SecretBox
 from studio.errors import InvalidInput, NotFound, Unavailable
 
@@ -33,12 +32,7 @@ class ProviderInput(BaseModel):
     @field_validator("base_url")
     @classmethod
     def _is_web_address(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("it must start with http:// or https:// and name a host")
-        if parts.port == 0 or parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("leave out user names, passwords, ? and #, and port 0")
-        return url.rstrip("/")
+        return web_address(url)
 
 
 class Providers:

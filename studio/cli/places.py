@@ -33,7 +33,7 @@ def place(
     """Save a place, or change the one with this name, and ask it whether it answers."""
     studio = build_studio()
     key = typer.prompt("Key", hide_input=True) if ask_key else ""
-    saved = studio.places.save(ME, name, kind, url, key, _options(option), price)
+    saved = studio.places.save(ME, name, kind, url, key, options_of(option), price)
     health = studio.places.check(ME, saved.id)
     (say if health.ok else fail)(f"{saved.name}: {health.sentence}")
 
@@ -43,7 +43,8 @@ def _row(studio: Studio, place: ComputeTarget, check: bool) -> tuple[object, ...
     return (place.name, place.kind, place.url or "–", f"{place.price_per_hour:g}", *said)
 
 
-def _options(given: list[str] | None) -> dict[str, str]:
+def options_of(given: list[str] | None) -> dict[str, str]:
+    """`name=value` pairs. Raises InvalidInput."""
     pairs = [each.partition("=") for each in given or ()]
     if any(not middle for _name, middle, _value in pairs):
         raise InvalidInput("Write options as name=value.")

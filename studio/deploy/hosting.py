@@ -10,6 +10,9 @@ from studio.deploy.targets.port import Place, ServingTarget
 from studio.errors import NotFound
 from studio.settings import Settings
 
+GONE = "deleted_place"
+"""In a revision's settings: the name of the place it was served at, which is no more."""
+
 
 def opened(place: ServingPlace, secrets: SecretBox) -> Place:
     """The place with its key in clear."""
@@ -29,5 +32,7 @@ def target_at(database: Database, settings: Settings, kind: str, place_id: str |
 
 
 def target_of(database: Database, settings: Settings, revision: Revision) -> ServingTarget:
-    """Where this revision is served."""
+    """Where this revision is served. Raises NotFound if that place was deleted."""
+    if gone := revision.spec.get(GONE):
+        raise NotFound(f"“{gone}”, where this revision was served, was deleted. Deploy the model somewhere else.")
     return target_at(database, settings, revision.target, revision.place_id)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, StringConstraints, ValidationError, field_validator
+from pydantic import BaseModel, Field, StringConstraints, field_validator
 from sqlmodel import Session
 
 from storage.database import Database
@@ -16,25 +13,14 @@ from storage.repositories.places import PlaceRepository
 from storage.tables import ComputeTarget
 from studio.access.actor import Actor, Role, permit
 from studio.access.audit import record
-from studio.access.origins import origin_of
+from studio.access.origins import is_loopback, web_address
+from studio.access.places import Health, PlaceName, checked_options, checked_place, sealed_key
 from studio.access.secrets import SecretBox
 from studio.errors import Conflict, InvalidInput, NotFound, StudioError
-from studio.train.runners.catalog import KINDS, LOCAL, Option, PlaceKind
-from studio.train.runners.ray import is_loopback
+from studio.train.runners.catalog import KINDS, LOCAL, PlaceKind
 
-PlaceName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40, pattern=r"^[\w][\w .-]*$")
-]
 BUILT_IN = "accelerate"
 """Needs no settings, so it may be named without having been saved."""
-
-
-@dataclass(frozen=True)
-class Health:
-    """Whether a place can be used, in a sentence."""
-
-    ok: bool
-    sentence: str
 
 
 class PlaceInput(BaseModel):
@@ -54,14 +40,7 @@ class PlaceInput(BaseModel):
     @field_validator("url")
     @classmethod
     def _is_web_address(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if not url:
-            return url
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("it must start with http:// or https:// and name a host")
-        if parts.port == 0 or parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("leave out user names, passwords, ? and #, and port 0")
-        return url.rstrip("/")
+        return web_address(url) if url else url
 
 
 class Places:
@@ -101,7 +80,7 @@ class Places:
     ) -> ComputeTarget:
         """Make the place, or change the one with this name; an empty key keeps the saved one at the same origin."""
         about = kind_of(kind)
-        given = _checked(name=name, url=url, price_per_hour=price_per_hour)
+        given = checked_place(PlaceInput, name=name, url=url, price_per_hour=price_per_hour)
         chosen = _options(about, options or {})
         with self.database.write() as session:
             permit(session, actor, Role.ADMIN)
@@ -109,7 +88,7 @@ class Places:
             row = places.named(given.name) or ComputeTarget(name=given.name, kind=kind, created_by=actor.username)
             if row.kind != kind:
                 raise Conflict(f"“{row.name}” is a place of another kind. Delete it first, or choose another name.")
-            row.encrypted_key = self._key_to_keep(row, given.url, key.strip())
+            row.encrypted_key = sealed_key(self.secrets, row.encrypted_key, row.url, given.url, key.strip())
             _refuse_what_is_missing(about, given.url, bool(row.encrypted_key))
             row.url, row.options, row.price_per_hour = given.url, chosen, given.price_per_hour
             places.add(row)
@@ -158,14 +137,6 @@ class Places:
             raise NotFound("This place does not exist.")
         return row
 
-    def _key_to_keep(self, row: ComputeTarget, url: str, key: str) -> str:
-        """The sealed key; a saved one never follows its place to another origin, where it could be read."""
-        if key:
-            return self.secrets.encrypt(key)
-        if row.encrypted_key and origin_of(row.url) != origin_of(url):
-            raise InvalidInput("The address changed, so enter the place's key again: it is never sent elsewhere.")
-        return row.encrypted_key
-
 
 def gpus_at(session: Session, name: str, here: int) -> int:
     """How many of this machine's GPUs a run at this place takes. Raises InvalidInput for a place that there is not."""
@@ -186,15 +157,6 @@ def kind_of(name: str) -> PlaceKind:
     return KINDS[name]
 
 
-def _checked(**given: object) -> PlaceInput:
-    try:
-        return PlaceInput.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        what = str(first["msg"]).removeprefix("Value error, ")
-        raise InvalidInput(f"The place's {first['loc'][0]} is not valid: {what}.") from error
-
-
 def _refuse_what_is_missing(kind: PlaceKind, url: str, has_key: bool) -> None:
     if kind.url == "required" and not url:
         raise InvalidInput(f"{kind.label} needs an address.")
@@ -208,53 +170,10 @@ def _refuse_what_is_missing(kind: PlaceKind, url: str, has_key: bool) -> None:
 
 
 def _options(kind: PlaceKind, given: dict[str, Any]) -> dict[str, Any]:
-    """The given options as their kinds want them; empty ones are left out. Raises InvalidInput for an unknown one."""
-    found = {}
-    for name, value in given.items():
-        option = kind.option(name)
-        if option is None:
-            near = difflib.get_close_matches(name, [each.name for each in kind.options], 1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise InvalidInput(f"{kind.label} has no option {name!r}.{hint}")
-        if value not in (None, "", [], {}):
-            found[name] = _as_kind(option, value)
+    found = checked_options(kind, given)
     if "folder" in found and not Path(found["folder"]).is_absolute():
         raise InvalidInput("Enter the shared folder with its whole path, from / on.")
     return found
-
-
-def _as_kind(option: Option, value: Any) -> Any:
-    try:
-        if option.kind == "number":
-            return _number(value)
-        if option.kind == "list":
-            return _lines(value)
-        if option.kind == "map":
-            return dict(value) if not isinstance(value, str) else _pairs(value)
-        return _yes(value) if option.kind == "yes" else str(value).strip()
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(f"The option {option.label!r} is not valid: {value!r}. It is a {option.kind}.") from error
-
-
-def _number(value: Any) -> float:
-    number = float(value)
-    if not 0 <= number < 1e9:
-        raise ValueError(value)
-    return number
-
-
-def _lines(value: Any) -> list[str]:
-    lines = value.splitlines() if isinstance(value, str) else [str(line) for line in value]
-    return [line.strip() for line in lines if line.strip()]
-
-
-def _pairs(text: str) -> dict[str, str]:
-    pairs = [line.split("=", 1) for line in _lines(text)]
-    return {name.strip(): value.strip() for name, value in pairs}
-
-
-def _yes(value: Any) -> bool:
-    return value if isinstance(value, bool) else str(value).lower() in ("yes", "true", "1", "on")
 
 
 def _without_key(row: ComputeTarget) -> ComputeTarget:

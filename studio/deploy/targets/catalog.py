@@ -10,7 +10,11 @@ from studio.errors import NotFound
 
 TARGETS: dict[str, str] = {
     "embedded": "studio.deploy.targets.embedded:EmbeddedTarget",
+    "tgi": "studio.deploy.targets.containers.tgi:TgiContainer",
+    "vllm": "studio.deploy.targets.containers.vllm:VllmContainer",
     "external": "studio.deploy.targets.external:ExternalTarget",
+    "vllm_server": "studio.deploy.targets.vllm_server:VllmServerTarget",
+    "endpoints": "studio.deploy.targets.endpoints:EndpointsTarget",
 }
 ENTRY_POINT_GROUP = "whetstone.targets"
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
+
+from studio.access.places import Health
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Caps:
     """It constrains tokens to a JSON schema; without it an answer is checked afterwards or the request refused."""
     private: bool = True
     """It is reached by the gateway only, never by callers."""
+    grace_s: float = 35.0
+    """How long a server that was asked to leave may take to finish its answers, before it is ended."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,8 @@ class Launch:
     """The revision's settings for this target."""
     adapter_folder: Path | None = None
     """The LoRA weights, when only these are pushed."""
+    repository: str = ""
+    """Where the weights were published on the Hub, as `owner/name@revision`; empty if nowhere."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,8 @@ class Running:
     """Root address, without /v1."""
     dialect: str = "tgi"
     """tgi, vllm or openai."""
+    served_name: str = ""
+    """The name it answers to, where it cannot take ours."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,8 @@ class Look:
     alive: bool
     log_tail: str = ""
     exit_code: int | None = None
+    endpoint: str = ""
+    """Its root address, where that is known only some time after the launch."""
 
 
 class ServingTarget(Protocol):
@@ -92,4 +103,22 @@ class ServingTarget(Protocol):
 
     def stop(self, handle: str, now: bool = False) -> None:
         """Ask it to finish what it is answering and leave; `now` ends it at once."""
+        ...
+
+
+@runtime_checkable
+class Checkable(Protocol):
+    """A target that can tell about its place before anything is deployed there."""
+
+    def check(self) -> Health:
+        """Ask the place: whether it can be used, what it offers, what an hour costs. Raises StudioError if not."""
+        ...
+
+
+@runtime_checkable
+class Preparable(Protocol):
+    """A target that has long work to do before a launch, which the deploy job does in its own process."""
+
+    def prepare(self, options: dict[str, Any], report: Callable[[str], None]) -> None:
+        """Fetch what a launch with these options needs, telling how far it is. May take long; may be repeated."""
         ...

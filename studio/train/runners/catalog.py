@@ -3,41 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+
+from studio.access.places import Kind, Option
 
 LOCAL = "local"
-Asked = Literal["required", "optional", "no"]
 
 
 @dataclass(frozen=True)
-class Option:
-    """One thing that a kind of place may be told."""
-
-    name: str
-    label: str
-    help: str
-    kind: Literal["text", "number", "yes", "list", "map"] = "text"
-    default: str | float | bool | None = None
-
-
-@dataclass(frozen=True)
-class PlaceKind:
+class PlaceKind(Kind):
     """A kind of place where runs may happen."""
 
-    name: str
-    label: str
-    about: str
-    url: Asked
-    key: Asked
-    options: tuple[Option, ...] = ()
     hosted: bool = False
     """A company trains there by its own recipe; nothing of ours runs."""
     costs: bool = False
     """Runs there are billed, so somebody must have confirmed that."""
-
-    def option(self, name: str) -> Option | None:
-        """The option with this name."""
-        return next((each for each in self.options if each.name == name), None)
 
 
 WAIT = Option("start_within_minutes", "Give up after", "Minutes to wait for a turn.", "number", 60.0)

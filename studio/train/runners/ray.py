@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import shlex
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
+from studio.access.origins import is_loopback
 from studio.errors import Conflict, InvalidInput, Unavailable
 from studio.train.runners import luggage
 from studio.train.runners.follow import results_in
@@ -199,15 +198,6 @@ class RayRunner:
         except httpx.HTTPError as error:
             what = str(error) or type(error).__name__
             raise Unavailable(f"{self.url} does not answer ({what}). Check that the cluster runs.") from error
-
-
-def is_loopback(url: str) -> bool:
-    """Whether the address is this machine itself."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _reserved(spec: RunSpec) -> dict[str, Any]:
