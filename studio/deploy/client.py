@@ -97,7 +97,8 @@ class ServerClient:
         if self.dialect == "tgi":
             return self._greedy_text(text or self.prompt(messages) or "", count)
         body = {"model": self.name, "messages": messages, "max_tokens": count, "temperature": 0.0}
-        asked_ids = {"return_token_ids": True} if self.dialect == "vllm" else {}
+        # vLLM applies what generation_config.json says of repetition unless told otherwise.
+        asked_ids = {"return_token_ids": True, "repetition_penalty": 1.0} if self.dialect == "vllm" else {}
         with mapped(self.endpoint):
             told = self._post("/v1/chat/completions", body | asked_ids).raise_for_status().json()
             choice, usage = told["choices"][0], told.get("usage") or {}

@@ -24,16 +24,13 @@ SEEDS = {"tuned": 1, "base": 2, "other": 3}
 
 def main(out: Path) -> None:
     """Make the three models and the golden answers."""
+    from studio.train.recipes.golden import golden_prompts
+
     tokenizer = make_tokenizer()
     for name, seed in SEEDS.items():
         make_model(out / name, tokenizer, seed)
     prompts = [conversation(ticket) for ticket in TICKETS]
-    answers = {name: greedy_answers(out / name, prompts) for name in ("tuned", "base")}
-    golden = [
-        {"messages": messages, "text": rendered(tokenizer, messages), "tuned_tokens": tuned, "base_tokens": base}
-        for messages, tuned, base in zip(prompts, answers["tuned"], answers["base"], strict=True)
-    ]
-    (out / "golden.json").write_text(json.dumps({"prompts": golden}))
+    (out / "golden.json").write_text(json.dumps(golden_prompts(out / "base", out / "tuned", prompts)))
 
 
 def conversation(ticket: str) -> list[dict[str, str]]:
@@ -83,23 +80,6 @@ def make_model(folder: Path, tokenizer: Any, seed: int) -> None:
     Qwen3ForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     make_portable(folder)
-
-
-def greedy_answers(folder: Path, prompts: list[list[dict[str, str]]]) -> list[list[int]]:
-    """The first greedy tokens of each answer, as training records them."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    from studio.train.recipes.generate import greedy
-
-    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
-    return [greedy(model, tokenizer, [messages], 16)[0].tokens for messages in prompts]
-
-
-def rendered(tokenizer: Any, messages: list[dict[str, str]]) -> str:
-    """The prompt as training sees it."""
-    from studio.train.recipes.generate import rendered as as_trained
-
-    return as_trained(tokenizer, messages)
 
 
 if __name__ == "__main__":

@@ -20,12 +20,13 @@ from studio.train import recipe
 from studio.train.data import judged, pairs, prompts
 from studio.train.data import rows as answered
 from studio.train.data.messages import Messages, plain, speaks_tools
+from studio.train.data.proof import proof_prompts
 from studio.train.data.source import Candidate, Line, Source, shuffled, sort_out, why_left_out
 from studio.train.methods import method as method_named
 
 __all__ = ["Line", "Messages", "TrainingData", "gather", "of_version", "plain", "speaks_tools", "split", "why_left_out"]
 HELD_OUT_SHARE, HELD_OUT_MOST = 0.1, 200
-GOLDEN_PROMPTS, GOLDEN_WATCHED, KEPT_MOST = 5, 64, 64
+GOLDEN_WATCHED, KEPT_MOST = 64, 64
 KINDS: dict[str, Callable[[Source], Iterator[Candidate]]] = {
     "rows": answered.candidates,
     "pairs": pairs.candidates,
@@ -41,7 +42,7 @@ class TrainingData:
     train: list[Line]
     held_out: list[Line]
     proof: list[Messages]
-    """A few prompts outside the training rows, for proving later that a server answers with the tuned weights."""
+    """At most fifty prompts outside the training rows, to prove later that a server answers with the tuned weights."""
     left_out: Counter[str] = field(default_factory=Counter)
     golden: list[Line] = field(default_factory=list)
     """Golden rows to be watched beside the run; nothing is chosen by them."""
@@ -94,9 +95,9 @@ def of_version(
     wants = "rows" if taught else method_named(method).need.what
     found = sort_out(KINDS[wants](source), seed, HELD_OUT_SHARE, HELD_OUT_MOST)
     golden = _golden(version.golden)
-    proof = [plain(row.messages) for row in golden] or [line["prompt"] for line in found.held_out]
+    proof = proof_prompts(golden, found.held_out)
     watched = [answered.line_of(row) for row in golden[:GOLDEN_WATCHED]]
-    return TrainingData(found.train, found.held_out, proof[:GOLDEN_PROMPTS], found.left_out, watched, keep or [])
+    return TrainingData(found.train, found.held_out, proof, found.left_out, watched, keep or [])
 
 
 def split(version: VersionData, seed: int = 0) -> TrainingData:

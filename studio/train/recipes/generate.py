@@ -18,15 +18,15 @@ class Answer:
 
 def greedy(model: Any, tokenizer: Any, prompts: list[list[dict[str, Any]]], max_new_tokens: int) -> list[Answer]:
     """The most likely answer to each prompt. Leaves the model in the mode (train or eval) it was found in."""
-    batch = _padded(tokenizer, prompts).to(model.device)
+    batch = padded(tokenizer, prompts).to(model.device)
     was_training = model.training
     model.eval()
     try:
         with torch.inference_mode():
-            made = model.generate(**batch, **_greedy_settings(tokenizer), max_new_tokens=max_new_tokens)
+            made = model.generate(**batch, **greedy_settings(tokenizer), max_new_tokens=max_new_tokens)
     finally:
         model.train(was_training)
-    ends = _end_tokens(model, tokenizer)
+    ends = end_tokens(model, tokenizer)
     return [_answer(tokenizer, row.tolist(), ends) for row in made[:, batch["input_ids"].shape[1] :]]
 
 
@@ -38,14 +38,15 @@ def rendered(tokenizer: Any, messages: list[dict[str, Any]]) -> str:
     return text
 
 
-def can_read(model: Any, tokenizer: Any, messages: list[dict[str, Any]]) -> bool:
-    """Whether the prompt is within the model's context; reading a longer one costs the square of its length."""
+def can_read(model: Any, tokenizer: Any, messages: list[dict[str, Any]], answer: int = 0) -> bool:
+    """Whether prompt and answer are within the model's context; reading more costs the square of its length."""
     most = getattr(model.config, "max_position_embeddings", None)
     text = rendered(tokenizer, messages)
-    return not most or len(text.encode()) <= most or len(tokenizer(text)["input_ids"]) <= most
+    return not most or len(text.encode()) + answer <= most or len(tokenizer(text)["input_ids"]) + answer <= most
 
 
-def _padded(tokenizer: Any, prompts: list[list[dict[str, Any]]]) -> Any:
+def padded(tokenizer: Any, prompts: list[list[dict[str, Any]]]) -> Any:
+    """The prompts as one batch, padded on the left."""
     texts = [rendered(tokenizer, messages) for messages in prompts]
     return tokenizer(
         texts,
@@ -57,7 +58,8 @@ def _padded(tokenizer: Any, prompts: list[list[dict[str, Any]]]) -> Any:
     )
 
 
-def _greedy_settings(tokenizer: Any) -> dict[str, Any]:
+def greedy_settings(tokenizer: Any) -> dict[str, Any]:
+    """What makes `generate` take the most likely token, whatever the model's own settings say."""
     return {
         "do_sample": False,
         "temperature": None,
@@ -67,7 +69,8 @@ def _greedy_settings(tokenizer: Any) -> dict[str, Any]:
     }
 
 
-def _end_tokens(model: Any, tokenizer: Any) -> set[int]:
+def end_tokens(model: Any, tokenizer: Any) -> set[int]:
+    """The tokens that end an answer."""
     ends = model.generation_config.eos_token_id
     listed = ends if isinstance(ends, list) else [ends]
     return {end for end in (*listed, tokenizer.eos_token_id, tokenizer.pad_token_id) if end is not None}

@@ -9,9 +9,8 @@ from peft import PeftConfig, PeftModel
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 from trl.trainer.reward_trainer import suppress_seqcls_warning
 
-from studio.train.recipes.generate import Answer, greedy, rendered
+from studio.train.recipes import golden
 
-GOLDEN_TOKENS = 16
 SCORES = "SEQ_CLS"
 
 
@@ -47,29 +46,5 @@ def _has_tokenizer(folder: Path) -> bool:
 
 
 def golden_prompts(base: Path, tuned: Path, prompts: list[list[dict[str, Any]]]) -> dict[str, Any]:
-    """The first greedy tokens of the tuned model and of its base on a few prompts.
-
-    A server that answers them like the base is serving the wrong weights. A reward model writes nothing and has none.
-    """
-    if is_judge(tuned):
-        return {"prompts": []}
-    tokenizer = AutoTokenizer.from_pretrained(tuned)
-    ours, theirs = (_answers(folder, tokenizer, prompts) for folder in (tuned, base))
-    return {
-        "prompts": [
-            {
-                "messages": messages,
-                "text": rendered(tokenizer, messages),
-                "tuned_tokens": mine.tokens,
-                "base_tokens": other.tokens,
-                "tuned_text": mine.text,
-                "base_text": other.text,
-            }
-            for messages, mine, other in zip(prompts, ours, theirs, strict=True)
-        ]
-    }
-
-
-def _answers(folder: Path, tokenizer: Any, prompts: list[list[dict[str, Any]]]) -> list[Answer]:
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
-    return [greedy(model, tokenizer, [messages], GOLDEN_TOKENS)[0] for messages in prompts]
+    """The greedy answers that tell the tuned model from its base. A reward model writes nothing and has none."""
+    return {"prompts": []} if is_judge(tuned) else golden.golden_prompts(base, tuned, prompts)
