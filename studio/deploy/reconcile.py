@@ -22,8 +22,9 @@ from studio.access.secrets import SecretBox
 from studio.deploy.artifact import export
 from studio.deploy.client import ServerClient
 from studio.deploy.hosting import target_of
+from studio.deploy.published import hub_repository
 from studio.deploy.targets.port import Launch, Running
-from studio.errors import StudioError
+from studio.errors import StudioError, Unavailable
 from studio.settings import Settings
 
 GRACE = timedelta(seconds=35)
@@ -90,8 +91,10 @@ class Reconciler:
             return
         elif not self.revision.handle:
             self._launch()
-        elif not self.target.look(self.revision.handle, self.folder).alive:
+        elif not (seen := self.target.look(self.revision.handle, self.folder)).alive:
             self._crashed()
+        elif seen.endpoint and seen.endpoint != self.revision.endpoint:
+            self._change("address known", endpoint=seen.endpoint)
         elif self.revision.state == "restarting":
             self._recovered()
 
@@ -105,6 +108,8 @@ class Reconciler:
 
     def suspend(self) -> None:
         """Stop the server without calling it a crash; it stays wanted."""
+        if self.target.caps.outlives_studio:
+            return
         self.target.stop(self.revision.handle)
         again = "restarting" if self.revision.state in ("ready", "gating") else self.revision.state
         self._change("suspended", state=again, handle="", endpoint="")
@@ -116,7 +121,10 @@ class Reconciler:
             running = self.target.launch(self._launch_request())
         except (StudioError, OSError) as error:
             message = error.message if isinstance(error, StudioError) else f"The server could not be started: {error}."
-            self._change("failed", state="failed", error=message, why=message)
+            if self.revision.state == "restarting" and isinstance(error, Unavailable):
+                self._change("crashed", log=message)  # away for a moment: asked again, later and later
+            else:
+                self._change("failed", state="failed", error=message, why=message)
             return
         self._started(running)
 
@@ -132,11 +140,14 @@ class Reconciler:
             api_key=client_for(self.settings, self.revision).api_key,
             parameters=model.parameters,
             options=self.revision.spec,
+            repository=hub_repository(model),
         )
 
     def _started(self, running: Running) -> None:
         state = "restarting" if self.revision.state == "ready" else self.revision.state
-        place = {"handle": running.handle, "endpoint": running.endpoint, "dialect": running.dialect}
+        place: dict[str, Any] = {"handle": running.handle, "endpoint": running.endpoint, "dialect": running.dialect}
+        if running.served_name:
+            place["spec"] = {**self.revision.spec, "served_name": running.served_name}
         kept = self._change("launched", state=state, **place)
         if not kept:  # stopped or deleted meanwhile: nobody will ask for this server
             self.target.stop(running.handle)
@@ -202,7 +213,7 @@ class Reconciler:
         return self.revision.desired, self.revision.state, self.revision.handle
 
 
-CHANGED = ("state", "desired", "handle", "endpoint", "dialect", "error")
+CHANGED = ("state", "desired", "handle", "endpoint", "dialect", "error", "spec")
 
 
 def _note(session: Session, revision: Revision, what: str, detail: dict[str, Any]) -> None:

@@ -68,7 +68,7 @@ class Serving(DeployService):
         settings = {**(options or {}), "encrypted_key": self._sealed_key(api_key, place_id, caps)}
         where = {"target": target, "place_id": place_id, "form": form, "strategy": strategy}
         with self.database.write() as session:
-            permit(session, actor, Role.EDITOR)
+            permit(session, actor, Role.ADMIN if (options or {}).get("url") else Role.EDITOR)  # it may lead inside
             model = _servable(session, project_id, model_id, caps)
             _refuse_other_place(session, target, place_id)
             deployment = DeploymentRepository(session).find_one(project_id=project_id, alias=alias)
@@ -167,12 +167,13 @@ class Serving(DeployService):
         return client_for(self.settings, revision)
 
     def _sealed_key(self, api_key: str, place_id: str | None, caps: Caps) -> str:
-        """The key the server answers to: as given; the place's own where we do not start it; else a new one."""
+        """The key the server answers to: as given; the place's own; else a new one where we start the server."""
         box = SecretBox(self.settings.secrets)
-        if not api_key and place_id and not caps.managed:
+        if not api_key and place_id:
             with self.database.read() as session:
-                place = session.get_one(ServingPlace, place_id)
-            return place.encrypted_key
+                place = session.get(ServingPlace, place_id)
+            if place and (place.encrypted_key or not caps.managed):
+                return place.encrypted_key
         return box.encrypt(api_key or random_source.token_urlsafe(32))
 
     def _busy(self, session: Session, revision: Revision) -> set[str]:

@@ -41,7 +41,7 @@ class Price:
 class EndpointsTarget:
     """One endpoint per revision, named after it, so that a repeated launch finds it instead of paying twice."""
 
-    caps = Caps(needs_weights=False, grammar=True, private=False)
+    caps = Caps(needs_weights=False, grammar=True, private=False, outlives_studio=True)
 
     def __init__(self, place: Place | None = None) -> None:
         self.place = place or Place()

@@ -19,7 +19,7 @@ LISTED = 5
 class ExternalTarget:
     """Nothing to start or stop: the gates decide whether what answers there is our model."""
 
-    caps = Caps(managed=False, needs_weights=False, adapter=True)
+    caps = Caps(managed=False, needs_weights=False, adapter=True, outlives_studio=True)
 
     def __init__(self, place: Place | None = None) -> None:
         self.place = place or Place()

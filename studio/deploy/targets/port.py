@@ -37,6 +37,8 @@ class Caps:
     """It constrains tokens to a JSON schema; without it an answer is checked afterwards or the request refused."""
     private: bool = True
     """It is reached by the gateway only, never by callers."""
+    outlives_studio: bool = False
+    """It goes on when the studio stops: it is on somebody else's machine."""
     grace_s: float = 35.0
     """How long a server that was asked to leave may take to finish its answers, before it is ended."""
 

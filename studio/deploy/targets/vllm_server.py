@@ -25,7 +25,7 @@ KEY_GUARDS = (
 class VllmServerTarget:
     """Names are per revision and never loaded over each other, so that going back stays possible."""
 
-    caps = Caps(merged=False, adapter=True, adapter_at_runtime=True, grammar=True)
+    caps = Caps(merged=False, adapter=True, adapter_at_runtime=True, grammar=True, outlives_studio=True)
 
     def __init__(self, place: Place | None = None, resolve: Callable[[str], list[str]] = addresses_of) -> None:
         self.place, self.resolve = place or Place(), resolve

@@ -86,7 +86,7 @@ def test_a_model_without_weights_cannot_be_served_here(
 def test_an_unknown_target_is_named_with_the_known_ones(
     deployments: Deployments, editor: Actor, project: Project, tuned: MakeModel
 ) -> None:
-    with pytest.raises(NotFound, match="embedded, external"):
+    with pytest.raises(NotFound, match="embedded, endpoints, external"):
         deployments.deploy(editor, project.id, "triage", tuned("tuned").id, "moon")
 
 
