@@ -57,28 +57,32 @@ def test_with_nothing_trained_it_points_to_train(
     assert not app.exception and "Nothing to deploy yet" in texts(app) and "Open Train" in buttons(app)
 
 
-def test_the_primary_button_goes_from_promote_to_deploy(
+def test_the_primary_button_takes_the_next_step_and_asks_before_it_does(
     studio: Studio, revision: Revision, browser_of: Callable[[Role], object]
 ) -> None:
-    app = browser_of(Role.EDITOR).open("deploy")  # type: ignore[attr-defined]
-    assert not app.exception
-    for label in ("Promote to 20 %", "Promote to 100 %"):
+    browser = browser_of(Role.EDITOR)
+    for label in ("Shadow 20 %", "Promote to 5 %", "Promote to 50 %", "Promote to 100 %"):
+        app = browser.open("deploy")  # type: ignore[attr-defined]
         assert app.button(key="primary").label == label
         app.button(key="primary").click().run()
-        assert not app.exception
+        assert not app.exception and "Undo takes it back" in texts(app) and label in buttons(app)[-1]
+        studio.deployments.promote(OPERATOR, revision.id)
+    app = browser.open("deploy")  # type: ignore[attr-defined]
     assert app.button(key="primary").label == "Deploy model"
-    release = studio.deployments.current(revision.deployment_id)
-    assert release is not None and release.routes[0]["weight"] == 100
     app.button(key="undo").click().run()
-    assert app.button(key="primary").label == "Promote to 100 %"
+    assert not app.exception and app.button(key="primary").label == "Promote to 100 %"
+    release = studio.deployments.current(revision.deployment_id)
+    assert release is not None and {route["weight"] for route in release.routes} == {50}
 
 
 def test_a_gate_shows_its_evidence_as_text_only(
     studio: Studio, revision: Revision, browser_of: Callable[[Role], object]
 ) -> None:
     app = browser_of(Role.EDITOR).open("deploy")  # type: ignore[attr-defined]
+    app.session_state[f"proof_{revision.id}"] = True
+    app.run()
     assert any("answers like the base" in element.value for element in app.text)
-    assert not any("evil" in element.value for element in app.markdown)
+    assert not any("](http" in element.value for element in app.markdown)
 
 
 def test_a_viewer_may_look_and_not_touch(

@@ -330,7 +330,8 @@ def test_a_place_is_offered_to_runs_once_it_is_saved(
     studio: Studio, version: DatasetVersion, base: Model, browser_of: Opened
 ) -> None:
     browser = browser_of(Role.ADMIN)
-    form = AppTest.from_string("from studio.ui.settings.place_form import place_form\nplace_form(None)").run()
+    code = "from studio.ui.settings.place_form import place_form\nfrom studio.ui.settings.places import TRAINING\n"
+    form = AppTest.from_string(f"{code}place_form(TRAINING, None)").run()
     form.selectbox(key="place_kind").set_value("ray").run()
     form.text_input[0].set_value("our cluster")
     form.text_input[1].set_value("http://127.0.0.1:8265")
