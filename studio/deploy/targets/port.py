@@ -37,6 +37,8 @@ class Caps:
     """It constrains tokens to a JSON schema; without it an answer is checked afterwards or the request refused."""
     private: bool = True
     """It is reached by the gateway only, never by callers."""
+    with_studio: bool = False
+    """It stops with a clean end of the studio and starts with it; others go on meanwhile and are adopted."""
     outlives_studio: bool = False
     """It goes on when the studio stops: it is on somebody else's machine."""
     grace_s: float = 35.0
