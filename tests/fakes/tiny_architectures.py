@@ -107,12 +107,38 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
         {"rope_parameters": {"rope_type": "default", "rope_theta": 50000.0, "partial_rotary_factor": 0.25}},
     ),
     "opt": ("opt", {"ffn_dim": 96, "word_embed_proj_dim": 64, "do_layer_norm_before": True}),
+    "smollm3": ("smollm3", _plain(2000000.0)),
+    "olmo": ("olmo", _plain(50000.0)),
+    "olmo3": ("olmo3", _plain(50000.0) | SLIDING),
+    "olmoe": ("olmoe", _plain(50000.0) | {"num_experts": 4, "num_experts_per_tok": 2}),
+    "granitemoe": ("granitemoe", _plain(50000.0) | {"num_local_experts": 4, "num_experts_per_tok": 2}),
+    "qwen2_moe": (
+        "qwen2_moe",
+        _plain(1000000.0)
+        | {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
+        | {"shared_expert_intermediate_size": 32},
+    ),
+    "phimoe": ("phimoe", _plain(50000.0) | {"num_local_experts": 4, "num_experts_per_tok": 2}),
+    "nemotron": (
+        "nemotron",
+        {"rope_parameters": {"rope_type": "default", "rope_theta": 50000.0, "partial_rotary_factor": 0.5}},
+    ),
+    "glm": (
+        "glm",
+        {"rope_parameters": {"rope_type": "default", "rope_theta": 50000.0, "partial_rotary_factor": 0.5}}
+        | {"head_dim": 16},
+    ),
+    "gpt_bigcode": ("gpt_bigcode", {"n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 256, "n_inner": 96}),
+    "gptj": ("gptj", {"n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 256, "n_inner": 96, "rotary_dim": 8}),
+    "falcon": ("falcon", _plain(50000.0)),
+    "bloom": ("bloom", {"n_layer": 2, "n_head": 4}),
     "glm4": (
         "glm4",
         {"rope_parameters": {"rope_type": "default", "rope_theta": 50000.0, "partial_rotary_factor": 0.5}}
         | {"head_dim": 16},
     ),
 }
+GPT2_LIKE = ("gpt2", "gpt_bigcode", "gptj")
 GPT2_NAMES = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads")
 
 
@@ -122,7 +148,7 @@ def build(name: str, folder: Path) -> None:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     kind, own = ARCHITECTURES[name]
-    common = {key: value for key, value in COMMON.items() if kind != "gpt2" or key not in GPT2_NAMES}
+    common = {key: value for key, value in COMMON.items() if kind not in GPT2_LIKE or key not in GPT2_NAMES}
     torch.manual_seed(sum(map(ord, name)))
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **common | own))
     torch.manual_seed(7)

@@ -34,8 +34,8 @@ def logits(folder: Path) -> dict[str, Any]:
     prompts = torch.from_numpy(numpy.load(folder.parent / "prompts.npy"))
     config = json.loads((folder / "config.json").read_text())
     # Its default attention leaves soft caps (Gemma 2) out, as it warns; the plain one has them, as has TGI.
-    attention = "eager" if config.get("attn_logit_softcapping") else "sdpa"
-    plain = {"attn_implementation": attention, "torch_dtype": torch.float32}
+    plain: dict[str, Any] = {"torch_dtype": torch.float32}
+    plain |= {"attn_implementation": "eager"} if config.get("attn_logit_softcapping") else {}
     model = AutoModelForCausalLM.from_pretrained(folder, **plain).eval()
     with torch.no_grad():
         found = model(prompts).logits
