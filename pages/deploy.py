@@ -43,8 +43,10 @@ if found is None:
 
 opening.choose_alias(project, models, deployments, found)
 stepping.what_waits(found)
-with st.grid(2, min_column_width=420, gap="small"):
+answering, well = st.columns([4, 6], gap="small")
+with answering:
     who_answers(found)
+with well:
     is_it_well(found)
 move_traffic(found)
 live_charts(found)

@@ -182,20 +182,29 @@ def make_key(page: Page) -> str:
 
 def deploy(page: Page, studio: RunningStudio, key: str) -> None:
     go_to(page, "Deploy")
-    expect(page.get_by_test_id("stMain")).to_contain_text("sample-teacher · 100 %")
+    main = page.get_by_test_id("stMain")
+    expect(main).to_contain_text("sample-teacher · 100 %")
     primary(page, "Deploy model").click()
     page.get_by_role("dialog").get_by_role("button", name="Deploy", exact=True).click()
-    expect(primary(page, "Promote to 20 %")).to_be_visible(timeout=JOB_MS)
-    expect(page.get_by_test_id("stMain")).to_contain_text("It gives the tuned model's answers, not the base's")
-    primary(page, "Promote to 20 %").click()
-    expect(page.get_by_test_id("stMain")).to_contain_text("sample-teacher · 80 %")
-    primary(page, "Promote to 100 %").click()
-    expect(page.get_by_test_id("stMain")).to_contain_text("sample-teacher · standby")
+    expect(primary(page, "Shadow 20 %")).to_be_visible(timeout=JOB_MS)
+    expect(main).to_contain_text("golden answers are the tuned model's")
+    for step in ("Shadow 20 %", "Promote to 5 %", "Promote to 50 %", "Promote to 100 %"):
+        take_step(page, step)
+    expect(main).to_contain_text("sample-teacher · standby")
     page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_test_id("stMain")).to_contain_text("sample-teacher · 80 %")
-    primary(page, "Promote to 100 %").click()
-    expect(page.get_by_test_id("stMain")).to_contain_text("sample-teacher · standby")
+    expect(main).to_contain_text("sample-teacher · 50 %")
+    take_step(page, "Promote to 100 %")
+    expect(main).to_contain_text("sample-teacher · standby")
     both_clients_get_answers(studio, key)
+
+
+def take_step(page: Page, name: str) -> None:
+    """The primary button, and the dialog that asks once more."""
+    primary(page, name).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name=name, exact=True).click()
+    expect(dialog).to_have_count(0)
+    expect(primary(page, name)).to_have_count(0)
 
 
 def both_clients_get_answers(studio: RunningStudio, key: str) -> None:

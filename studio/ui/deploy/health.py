@@ -73,8 +73,8 @@ def _row(name: str, stats: RouteStats) -> dict[str, str]:
         "Errors": f"{percent(stats.error_rate)} ({stats.errors:,})",
         "p50": _ms(stats.p50_ms),
         "p95": _ms(stats.p95_ms),
-        "First token p50": _ms(stats.first_token_p50_ms),
-        "Tokens in / out": f"{short_number(stats.prompt_tokens)} / {short_number(stats.completion_tokens)}",
+        "1st token": _ms(stats.first_token_p50_ms),
+        "Tokens": f"{short_number(stats.prompt_tokens)} / {short_number(stats.completion_tokens)}",
     }
 
 

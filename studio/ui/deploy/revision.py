@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
@@ -21,7 +21,9 @@ from studio.ui.state import current_actor, current_studio, reported_errors
 from studio.ui.train.unfold import unfold
 
 NEWEST = 4
-FORMS = {"merged": "whole weights", "adapter": "adapter"}
+FORMS = {"merged": "whole weights", "adapter": "adapter", "auto": "form not chosen yet"}
+ICONS = {"Proof": "verified", "What happened": "history", "Server log": "terminal", "On TGI yourself": "dns"}
+LOG_HEIGHT = 320
 
 
 def revision_cards(found: Overview) -> None:
@@ -48,6 +50,8 @@ def _card(found: Overview, view: RevisionView, places: Mapping[str, str]) -> Non
             status_badge(revision.state)
             if view.weight:
                 st.badge(share_in_words(view.weight), color="violet")
+            if view.shadow:
+                st.badge(f"shadow {view.shadow:g} %", color="gray", icon=":material/visibility_off:")
             st.space("stretch")
             _actions(view)
         st.caption(plain(about(revision, places)))
@@ -66,21 +70,31 @@ def about(revision: Revision, places: Mapping[str, str]) -> str:
 
 
 def _parts(found: Overview, view: RevisionView) -> None:
-    key = view.revision.id
-    with unfold("Proof", icon="verified", key=f"proof_{key}") as opened:
-        if opened:
-            release_evidence(found, view)
-            certificate(view.revision)
-    with unfold("What happened", icon="history", key=f"events_{key}") as opened:
-        if opened:
-            history(events_of(found.events, key), key=key)
-    with unfold("Server log", icon="terminal", key=f"log_{key}") as opened:
-        if opened:
-            st.code(_log(key) or "Nothing was written yet.", language=None, wrap_lines=True)
-    if view.revision.target == "embedded":
-        with unfold("Serve it on TGI yourself", icon="dns", key=f"tgi_{key}") as opened:
-            if opened:
-                _on_tgi(key)
+    """One row of choices; what is not chosen costs nothing."""
+    revision = view.revision
+    parts: dict[str, Callable[[], None]] = {
+        "Proof": lambda: _proof(found, view),
+        "What happened": lambda: history(events_of(found.events, revision.id), key=revision.id),
+        "Server log": lambda: _log(revision),
+    }
+    if revision.target == "embedded":
+        parts["On TGI yourself"] = lambda: _on_tgi(revision)
+    chosen = st.segmented_control(
+        "Show", list(parts), key=f"part_{revision.id}", label_visibility="collapsed", format_func=_with_icon
+    )
+    if chosen:
+        parts[chosen]()
+
+
+def _with_icon(part: str) -> str:
+    return f":material/{ICONS[part]}: {part}"
+
+
+def _proof(found: Overview, view: RevisionView) -> None:
+    release_evidence(found, view)
+    certificate(view.revision)
+    if not view.revision.certificate:
+        st.caption("Nothing is proven yet: its gates come once its server is healthy.")
 
 
 def events_of(events: Sequence[DeploymentEvent], revision_id: str) -> list[DeploymentEvent]:
@@ -88,14 +102,14 @@ def events_of(events: Sequence[DeploymentEvent], revision_id: str) -> list[Deplo
     return [event for event in events if event.revision_id == revision_id]
 
 
-def _log(revision_id: str) -> str:
+def _log(revision: Revision) -> None:
     with reported_errors():
-        return current_studio().deployments.log(revision_id)
-    return ""
+        told = current_studio().deployments.log(revision.id)
+        st.code(told or "Nothing was written yet.", language=None, wrap_lines=True, height=LOG_HEIGHT)
 
 
-def _on_tgi(revision_id: str) -> None:
-    advice = current_studio().deployments.on_tgi(revision_id)
+def _on_tgi(revision: Revision) -> None:
+    advice = current_studio().deployments.on_tgi(revision.id)
     if advice is None:
         st.caption("The command appears once the weights are exported.")
         return
@@ -108,6 +122,7 @@ def _on_tgi(revision_id: str) -> None:
 
 def _actions(view: RevisionView) -> None:
     revision, editor = view.revision, current_actor().can(Role.EDITOR)
+    busy = view.weight > 0 or view.shadow > 0
     if revision.state == "failed":
         if st.button(
             "Override gates", key=f"override_{revision.id}", type="tertiary", disabled=not may_override(revision)
@@ -122,8 +137,8 @@ def _actions(view: RevisionView) -> None:
         key=f"stop_{revision.id}",
         icon=":material/stop:",
         type="tertiary",
-        disabled=not editor or view.weight > 0,
-        help="Move its traffic first." if view.weight else None,
+        disabled=not editor or busy,
+        help="Move its traffic first." if busy else None,
     ):
         _stop(revision)
 

@@ -93,11 +93,18 @@ def what_waits(found: Overview) -> None:
 
 def _ready(found: Overview, newest: RevisionView) -> None:
     with st.container(border=True, gap="xsmall", key="what_waits"):
-        st.markdown(
-            f":green[:material/verified:] **{_name(newest)} is ready.** {plain(sentence_of_step(found, newest))}"
-        )
+        st.markdown(f":green[:material/verified:] **{_name(newest)} is ready.** {plain(next_in_words(found, newest))}")
         if told := certificate_sentence(newest.revision):
             st.caption(plain(told))
+
+
+def next_in_words(found: Overview, view: RevisionView) -> str:
+    """What the primary button would do, for somebody who sees the split beside it."""
+    step = found.promotion
+    assert step is not None
+    if step.step.shadow:
+        return f"Next: it answers copies of {step.percent:g} % of the calls, for nobody to see."
+    return f"Next: from {view.weight:g} % to {step.percent:g} % of the calls."
 
 
 def _red(newest: RevisionView) -> None:

@@ -79,7 +79,7 @@ def test_a_gate_shows_its_evidence_as_text_only(
     studio: Studio, revision: Revision, browser_of: Callable[[Role], object]
 ) -> None:
     app = browser_of(Role.EDITOR).open("deploy")  # type: ignore[attr-defined]
-    app.session_state[f"proof_{revision.id}"] = True
+    app.session_state[f"part_{revision.id}"] = "Proof"
     app.run()
     assert any("answers like the base" in element.value for element in app.text)
     assert not any("](http" in element.value for element in app.markdown)
