@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import httpx
@@ -155,17 +156,25 @@ class ServerClient:
 
     def _get(self, path: str, timeout: float | None = None) -> httpx.Response:
         limit = timeout or self.timeout_s
-        return httpx.get(f"{self.endpoint}{path}", headers=self._headers(), timeout=limit, trust_env=False)
+        return _session().get(f"{self.endpoint}{path}", headers=self._headers(), timeout=limit)
 
     def _post(self, path: str, body: dict[str, Any]) -> httpx.Response:
         url = f"{self.endpoint}{path}"
-        return httpx.post(url, json=body, headers=self._headers(), timeout=self.timeout_s, trust_env=False)
+        return _session().post(url, json=body, headers=self._headers(), timeout=self.timeout_s)
 
     def _headers(self) -> dict[str, str]:
         return {"authorization": f"Bearer {self.api_key}"} if self.api_key else {}
 
 
 NO_KEY = "none"
+
+
+@cache
+def _session() -> httpx.Client:
+    """One for all threads: making one reads every certificate on this machine. Connections are not kept, for servers
+    come and go; and nobody sends us on to another address with a key.
+    """
+    return httpx.Client(trust_env=False, follow_redirects=False, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 @dataclass(frozen=True)
