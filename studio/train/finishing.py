@@ -12,6 +12,7 @@ from studio.access.secrets import SecretBox
 from studio.curate.snapshot import Row, read_version
 from studio.jobs.context import JobContext
 from studio.train import data, recipe
+from studio.train.adapters import kept_adapter
 from studio.train.card import make_card
 from studio.train.doubting import keep_doubts
 from studio.train.events import tail
@@ -38,7 +39,7 @@ def finish(
         return _hosted(context, run, parts.base, summary)
     context.report(0.94, "Merging and recording proof answers")
     bring_base(context, parts.base)
-    facts = _merged(context, lines)
+    facts = _merged(context, parts.base, lines)
     makes = method(run.method).makes
     if makes == "tuned":
         summary = summary | {"keep": _kept_in_mind(context)}
@@ -60,15 +61,15 @@ def _asked(context: JobContext, parts: Parts) -> list[Row]:
     return rows if 0 < parts.base.parameters < TINY else rows[:ASKED_OF_A_BIG_ONE]
 
 
-def _merged(context: JobContext, lines: data.TrainingData) -> dict[str, Any]:
+def _merged(context: JobContext, on: Model, lines: data.TrainingData) -> dict[str, Any]:
     """Merge (unless every weight was trained), make portable, and record the proof answers."""
     from studio.train.recipes import merge
 
     base, adapter, merged = (context.folder / name for name in (recipe.BASE, recipe.ADAPTER, recipe.MERGED))
-    facts = {}
+    facts: dict[str, Any] = {}
     if adapter.exists():
         merge.merge(base, adapter, fresh(merged))
-        facts["adapter_digest"] = context.artifacts.save_folder(adapter, {"kind": "adapter"})
+        facts = kept_adapter(context, adapter, on)
     golden = merge.golden_prompts(base, merged, lines.proof)
     make_portable(merged)
     return {"golden": golden, **facts}

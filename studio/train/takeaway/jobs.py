@@ -13,6 +13,7 @@ from storage.tables import Model
 from studio.errors import NotFound
 from studio.jobs.context import JobContext
 from studio.train import data
+from studio.train.adapters import kept_adapter
 from studio.train.jobs import plain_errors
 from studio.train.laying_out import fetched, fresh
 from studio.train.models import add_model
@@ -52,14 +53,17 @@ def _merged(context: JobContext, base: Model, arrival: Path) -> dict[str, Any]:
 
     context.report(0.1, "Merging with the base")
     weights, merged = context.artifacts.checkout(base.digest, context.folder / "base"), fresh(context.folder / "merged")
+    facts: dict[str, Any] = {}
     if (arrival / ADAPTER).exists():
-        merge.merge(weights, _bare_adapter(arrival, fresh(context.folder / "adapter")), merged)
+        adapter = _bare_adapter(arrival, fresh(context.folder / "adapter"))
+        merge.merge(weights, adapter, merged)
+        facts = kept_adapter(context, adapter, base)
     else:
         adopt(weights, arrival, merged)
     context.leave_if_asked()
     proof = _proof(context)
     context.report(0.7, "Recording proof answers")
-    return {"golden": merge.golden_prompts(weights, merged, proof)} if proof else {}
+    return facts | ({"golden": merge.golden_prompts(weights, merged, proof)} if proof else {})
 
 
 def _bare_adapter(arrival: Path, folder: Path) -> Path:

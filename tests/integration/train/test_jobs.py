@@ -4,18 +4,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from storage.artifacts import Artifacts
 from storage.database import Database
-from storage.tables import DatasetVersion, Job, Project, TrainingRun
+from storage.tables import DatasetVersion, Job, Model, Project, TrainingRun
 from studio.access.actor import Actor
 from studio.curate.snapshot import Row
+from studio.deploy.artifact import Forms, adapter_of, export, forms
 from studio.jobs.context import JobCancelled, JobContext
 from studio.jobs.folders import RunFolder
 from studio.jobs.queue import Jobs
 from studio.settings import Settings
 from studio.train import jobs, recipe
 from studio.train.models import Models
+from studio.train.recipes.generate import greedy
 from studio.train.runs import Training
 from tests.fakes.frozen_rows import freeze_rows, make_row
 from tests.fakes.hub import COMMIT, running_hub
@@ -72,6 +76,7 @@ def test_from_documents_to_a_registered_tuned_model_that_can_prove_itself(
     assert jobs.train(context)["model_id"] == tuned.id, "a second attempt finds the work done"
     _proves_itself(tuned.facts["golden"]["prompts"])
     _is_portable(training.artifacts, tuned.digest)
+    _its_adapter_can_be_pushed_alone(training, tuned, base)
     finished = training.get(run.id)
     assert finished.finished_at and finished.summary["steps"] == 6 and finished.summary["model_id"] == tuned.id
     _folder_is_complete(context.folder, finished)
@@ -100,7 +105,8 @@ def test_a_hub_base_is_downloaded_once_by_the_run_and_kept_as_an_artifact(
     downloaded = models.get(base.id)
     assert downloaded.hub_revision == COMMIT
     assert ".cache" not in str(training.artifacts.manifest(downloaded.digest)["files"])
-    assert models.get(result["model_id"]).parent_id == base.id
+    tuned = models.get(result["model_id"])
+    assert tuned.parent_id == base.id and tuned.facts["adapter"]["base"] == downloaded.digest
     assert training.plan(version.id, base.id).situation.lengths.exact, "its own tokenizer counts from now on"
 
 
@@ -120,7 +126,7 @@ def test_a_cancelled_build_registers_nothing(training: Training, project: Projec
 
 
 def _proves_itself(prompts: list[dict[str, Any]]) -> None:
-    assert len(prompts) == 5
+    assert len(prompts) >= 5
     first = prompts[0]
     assert first["text"].endswith("<|im_start|>assistant\n") and first["messages"][0]["role"] == "user"
     assert 0 < len(first["tuned_tokens"]) <= 16 and first["tuned_tokens"] != first["base_tokens"]
@@ -131,6 +137,22 @@ def _is_portable(artifacts: Artifacts, digest: str) -> None:
     assert {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"} <= set(files)
     with artifacts.open_file(digest, "tokenizer_config.json") as stream:
         assert b'"chat_template"' in stream.read()
+
+
+def _its_adapter_can_be_pushed_alone(training: Training, tuned: Model, base: Model) -> None:
+    """Its base with only the adapter laid over it answers the proof prompts as the merged weights did."""
+    kept, artifacts, settings = tuned.facts["adapter"], training.artifacts, training.settings
+    assert kept["base"] == base.digest and kept["r"] > 0 and kept["alpha"] > 0 and "q_proj" in kept["targets"]
+    assert forms(artifacts, tuned, "vllm") == Forms(True)
+    adapter = adapter_of(artifacts, settings, tuned)
+    assert adapter and {path.name for path in adapter.iterdir()} == {"adapter_config.json", "adapter_model.safetensors"}
+
+    whole = export(artifacts, settings, tuned, form="adapter")
+    tokenizer = AutoTokenizer.from_pretrained(whole)
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(whole), adapter)
+    for prompt in tuned.facts["golden"]["prompts"][:3]:
+        wanted = prompt["tuned_tokens"][:4]
+        assert greedy(model, tokenizer, [prompt["messages"]], 4)[0].tokens == wanted
 
 
 def _folder_is_complete(folder: Path, run: TrainingRun) -> None:
