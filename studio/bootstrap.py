@@ -19,6 +19,7 @@ from studio.curate.datasets import Datasets
 from studio.demo.sample import Sample
 from studio.deploy.deployments import Deployments
 from studio.deploy.places import ServingPlaces
+from studio.deploy.shadows import Shadows
 from studio.deploy.traffic import Traffic
 from studio.evaluate.evaluations import Evaluations
 from studio.improve.turns import Improve
@@ -67,6 +68,7 @@ class Studio:
     deployments: Deployments
     serving_places: ServingPlaces
     traffic: Traffic
+    shadows: Shadows
     improve: Improve
     sample: Sample
 
@@ -78,6 +80,7 @@ def build_studio(settings: Settings | None = None) -> Studio:
     secrets, jobs = SecretBox(settings.secrets), Jobs(database)
     providers, projects = Providers(database, secrets), Projects(database)
     datasets = Datasets(database, artifacts, jobs)
+    labeling = Labeling(database, jobs, lambda: labeling_backend(settings), settings)
     models, training = Models(database), Training(database, artifacts, jobs, settings)
     deployments = Deployments(database, artifacts, jobs, settings)
     return Studio(
@@ -95,7 +98,7 @@ def build_studio(settings: Settings | None = None) -> Studio:
         feedback=FeedbackIntake(database),
         imports=Imports(database, jobs, settings),
         datasets=datasets,
-        labeling=Labeling(database, jobs, lambda: labeling_backend(settings), settings),
+        labeling=labeling,
         reviews=Reviews(database),
         models=models,
         training=training,
@@ -108,6 +111,7 @@ def build_studio(settings: Settings | None = None) -> Studio:
         deployments=deployments,
         serving_places=ServingPlaces(database, secrets),
         traffic=Traffic(database),
+        shadows=Shadows(database, datasets, labeling),
         improve=Improve(database, jobs, datasets),
         sample=Sample(settings, jobs, projects, providers, models, deployments, training),
     )

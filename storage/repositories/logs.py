@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import RowMapping, func, insert, literal
@@ -13,6 +13,7 @@ from storage.repositories.log_conditions import Criteria, entry_conditions, orde
 from storage.tables import LogEntry
 
 SNIPPET = 180
+UIDS_AT_ONCE = 500
 LIST_COLUMNS = (
     LogEntry.id,
     LogEntry.uid,
@@ -81,6 +82,15 @@ class LogEntryRepository(Repository[LogEntry]):
     def by_uid(self, project_id: str, uid: str) -> LogEntry | None:
         """The call a caller knows by this id."""
         return self.find_one(project_id=project_id, uid=uid)
+
+    def by_uids(self, project_id: str, uids: Sequence[str]) -> list[LogEntry]:
+        """The project's calls with these ids, in order of arrival; those that have not arrived are left out."""
+        found: list[LogEntry] = []
+        for start in range(0, len(uids), UIDS_AT_ONCE):
+            part = uids[start : start + UIDS_AT_ONCE]
+            query = select(LogEntry).where(LogEntry.project_id == project_id, col(LogEntry.uid).in_(part))
+            found += self.session.exec(query)
+        return sorted(found, key=lambda entry: entry.id or 0)
 
     def known_uids(self, uids: Collection[str]) -> set[str]:
         """Those of the uids that are here already."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,8 +11,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 
 from storage.repositories.base import Repository
-from storage.tables import Deployment, ShadowPair, TrafficMinute
+from storage.tables import Deployment, Example, LogEntry, Model, Revision, ShadowPair, TrafficMinute
 
+STEP = 500
 KEY = ("deployment_id", "route", "minute", "gateway", "shadow")
 COMPARED = ("live_text", "shadow_text", "live_ms", "shadow_ms", "error")
 FIGURES = ("calls", "errors", "prompt_tokens", "completion_tokens", "latency", "first_token")
@@ -66,13 +67,29 @@ class ShadowPairRepository(Repository[ShadowPair]):
             query = query.where(col(ShadowPair.revision_id) == revision_id)
         return list(self.session.exec(query.order_by(col(ShadowPair.id).desc()).limit(limit)))
 
-    def compared(self, deployment_id: str, revision_id: str) -> list[tuple[str, str, float, float, str | None]]:
-        """Of every pair of a shadow: both texts, both milliseconds, and why the shadow gave no answer."""
+    def compared(
+        self, deployment_id: str, revision_id: str, limit: int
+    ) -> list[tuple[str, str, float, float, str | None]]:
+        """Of a shadow's newest pairs: both texts, both milliseconds, and why the shadow gave no answer."""
         columns = [getattr(ShadowPair, name) for name in COMPARED]
         query: Any = select(*columns).where(
             col(ShadowPair.deployment_id) == deployment_id, col(ShadowPair.revision_id) == revision_id
         )
-        return [tuple(row) for row in self.session.exec(query)]
+        return [tuple(row) for row in self.session.exec(query.order_by(col(ShadowPair.id).desc()).limit(limit))]
+
+    def by_examples(self, ids: Sequence[str]) -> list[tuple[str, str, str]]:
+        """Example, model and answer of every shadow that answered the calls behind these examples, newest first."""
+        found: list[tuple[str, str, str]] = []
+        for start in range(0, len(ids), STEP):
+            query: Any = select(Example.id, Model.name, ShadowPair.shadow_text)
+            query = query.join(LogEntry, col(LogEntry.id) == col(Example.log_entry_id))
+            query = query.join(ShadowPair, col(ShadowPair.log_uid) == col(LogEntry.uid))
+            query = query.join(Revision, col(Revision.id) == col(ShadowPair.revision_id))
+            query = query.join(Model, col(Model.id) == col(Revision.model_id))
+            query = query.where(col(Example.id).in_(ids[start : start + STEP]), col(ShadowPair.error).is_(None))
+            rows = self.session.exec(query.order_by(col(ShadowPair.id).desc()))
+            found += [(key, model, text) for key, model, text in rows]
+        return found
 
     def put(self, rows: Iterable[ShadowPair]) -> None:
         """Add pairs."""

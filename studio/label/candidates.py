@@ -8,6 +8,7 @@ from typing import Any
 from sqlmodel import Session
 
 from storage.repositories.preferences import PreferenceRepository
+from storage.repositories.traffic import ShadowPairRepository
 from storage.tables import Example
 from studio.label.resolve import same_answer
 
@@ -18,8 +19,9 @@ UNKNOWN_MODEL = "model"
 def candidates_for(session: Session, example: Example, most: int = 3) -> list[dict[str, Any]]:
     """Up to `most` answers to the example's prompt that differ: `name` (a, b, c), `output`, and whose it is (`model`).
 
-    First the example's answer, then what the model had answered at first, what models answered in evaluations, and
-    what was answered when the same prompt came again. Fewer than two means that there is nothing to compare.
+    First the example's answer, then what the model had answered at first, what shadows answered to the same call, what
+    models answered in evaluations, and what was answered when the same prompt came again. Fewer than two means that
+    there is nothing to compare.
     """
     return candidates_of(session, [example], most)[example.id]
 
@@ -32,10 +34,14 @@ def candidates_of(session: Session, examples: Sequence[Example], most: int = 3) 
     evaluated, again = found.evaluated(examples), found.same_prompts(examples[0].dataset_id, examples)
     twins = [twin for rows in again.values() for twin in rows]
     models = found.answered_by([*examples, *twins])
+    shadows: dict[str, list[tuple[str, str]]] = {}
+    for key, model, output in ShadowPairRepository(session).by_examples([each.id for each in examples]):
+        shadows.setdefault(key, []).append((model, output))
     return {
         each.id: _different(
             [
                 *_own(each, models),
+                *shadows.get(each.id, []),
                 *evaluated.get(each.id, []),
                 *(own for twin in again.get(each.prompt_hash, []) if twin.id != each.id for own in _own(twin, models)),
             ],

@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from storage.repositories.samples import SampleRepository
 from studio.errors import InvalidInput
-from studio.label.samplers import clusters, doubts, feedback, models, simple
+from studio.label.samplers import clusters, doubts, feedback, models, shadows, simple
 from studio.label.samplers.pool import Chosen, Pool
 
 
@@ -45,6 +45,10 @@ SAMPLERS: dict[str, Sampler] = {
     "boundary": Sampler(
         "Examples that divide your models most: the entropy of their answers, not one model's own doubt",
         models.boundary,
+    ),
+    "shadow": Sampler(
+        "Examples whose call a shadow answered otherwise than the live model: the newest first",
+        shadows.answered_otherwise,
     ),
     "doubts": Sampler(
         "Examples that a model trained on them still does not believe, strongest doubt first: often wrong labels",

@@ -2,7 +2,8 @@
 
 ok, stream (by the request), tools (when tools are sent), slow, busy (429), broken (500), unwell (503), refuses (401),
 failed (TGI's 424), cut (closes in the middle), silent (stops in the middle of a stream), drip (a slow stream),
-odd (a body that is not JSON), dated (answers under another model name).
+odd (a body that is not JSON), dated (answers under another model name), picky (TGI's 422: the prompt is too long),
+polite (says 200, then the error as the first event of the stream).
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from typing import Any
 import uvicorn
 
 MODELS = ["ok", "slow", "busy", "broken", "unwell", "refuses", "failed", "cut", "silent", "drip", "odd", "dated"]
-ERRORS = {"busy": 429, "broken": 500, "unwell": 503, "refuses": 401, "failed": 424}
+MODELS += ["picky", "polite"]
+ERRORS = {"busy": 429, "broken": 500, "unwell": 503, "refuses": 401, "failed": 424, "picky": 422}
+TOO_LONG = "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 2048."
 PIECES = ("The ", "café ", "is 東京 ", '"model": ', '"x"', ".")
 ANSWER = "".join(PIECES)
 
@@ -61,6 +64,8 @@ class FakeUpstream:
         told: dict[str, Any] = {"error": {"message": f"{mood}: sk-upstreamsecret0123456789abcdef", "type": "server"}}
         if mood == "failed":
             told = {"error": "Request failed during generation", "error_type": "generation"}
+        if mood == "picky":
+            told = {"error": TOO_LONG, "error_type": "validation"}
         await _send(send, ERRORS[mood], json.dumps(told).encode(), extra=[(b"retry-after", b"7")])
 
     def _head(self, mood: str) -> dict[str, Any]:
@@ -82,6 +87,10 @@ class FakeUpstream:
         kind = [(b"content-type", b"text/event-stream; charset=utf-8")]
         await send({"type": "http.response.start", "status": 200, "headers": kind})
         head = {**self._head(mood), "object": "chat.completion.chunk"}
+        if mood == "polite":
+            await _event(send, {"error": {"message": TOO_LONG, "http_status_code": 422}})
+            await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
+            return
         for number, delta in enumerate(_deltas(asked)):
             if mood in ("cut", "silent") and number == 3:
                 await asyncio.sleep(60 if mood == "silent" else 0)

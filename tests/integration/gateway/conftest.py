@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -28,6 +29,8 @@ from studio.capture.logs import Logs
 from studio.settings import Settings
 from tests.fakes.upstream import MODELS, FakeUpstream, serve
 
+HALF = ("unwell", "busy", "broken", "failed", "refuses", "cut", "silent", "picky", "polite")
+"""Moods of which there is an alias with a healthy standby."""
 UPSTREAM_KEY = "sk-provider-0123456789abcdefghijklmnop"
 
 
@@ -43,6 +46,7 @@ class Stack:
     upstream: FakeUpstream
     url: str
     process: subprocess.Popen[bytes]
+    upstream_port: int = 0
 
     @property
     def client(self) -> OpenAI:
@@ -124,14 +128,23 @@ def fill(database: Database, settings: Settings, upstream_url: str, dead_url: st
     dead = providers.save(actor, project.id, "dead", f"{dead_url}/v1", UPSTREAM_KEY, ["dead"], {})
     _alias(database, project.id, "triage", [(provider, "up-ok", 100)])
     _alias(database, project.id, "half-dead", [(dead, "dead", 100), (provider, "up-ok", 0)])
-    _alias(database, project.id, "half-unwell", [(provider, "up-unwell", 100), (provider, "up-ok", 0)])
+    for mood in HALF:
+        _alias(database, project.id, f"half-{mood}", [(provider, f"up-{mood}", 100), (provider, "up-ok", 0)])
+    _alias(database, project.id, "late", [(provider, "up-slow", 100), (provider, "up-ok", 0)], {"timeout_s": 0.2})
+    _alias(database, project.id, "canary", [(provider, "up-ok", 50), (provider, "up-dated", 50)])
     key, secret = ApiKeys(database).create(actor, project.id, "tests")
     return project, secret, key.id
 
 
-def _alias(database: Database, project_id: str, alias: str, routes: list[tuple[Provider, str, int]]) -> None:
+def _alias(
+    database: Database,
+    project_id: str,
+    alias: str,
+    routes: list[tuple[Provider, str, int]],
+    rules: dict[str, Any] | None = None,
+) -> None:
     with database.write() as session:
-        deployment = Deployment(project_id=project_id, alias=alias)
+        deployment = Deployment(project_id=project_id, alias=alias, rules=rules or {})
         session.add(deployment)
         session.flush()
         spec = []
@@ -171,7 +184,9 @@ def running_stack(home: Path, migrated_file: Path) -> Iterator[Stack]:
         url = f"http://127.0.0.1:{upstream_port}"
         project, secret, key_id = fill(database, settings, url, f"http://127.0.0.1:{find_port()}")
         with running_gateway(settings) as process:
-            yield Stack(settings, database, project, secret, key_id, upstream, settings.gateway_url, process)
+            yield Stack(
+                settings, database, project, secret, key_id, upstream, settings.gateway_url, process, upstream_port
+            )
     database.close()
 
 

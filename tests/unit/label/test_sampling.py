@@ -29,6 +29,7 @@ from studio.label.samplers.pool import Chosen
 from studio.label.sampling import SAMPLES, choose
 from studio.label.words import tf_idf
 from tests.fakes.doubts import doubting_run
+from tests.fakes.shadowed import answered_twice, shadow_of
 
 TOPICS = ("refund my card payment", "parcel lost delivery late", "password reset login fails")
 
@@ -75,6 +76,14 @@ class Shelf:
             call = (example.log_entry_id if example else None) or 0
             session.add(Feedback(log_entry_id=call, kind=kind, value=value, name=name, project_id=self.project.id))
 
+    def shadow(self, outputs: dict[int, str]) -> None:
+        shadow = shadow_of(self.database, self.project, "shadow")
+        for place, output in outputs.items():
+            with self.database.read() as session:
+                example = session.get_one(Example, self.ids[place])
+                uid = session.get_one(LogEntry, example.log_entry_id).uid
+            answered_twice(self.database, shadow, uid, "yes", output)
+
     def answer(self, name: str, kind: str, outputs: dict[int, str]) -> None:
         self.versions += 1
         with self.database.write() as session:
@@ -115,6 +124,7 @@ def test_every_sample_is_explained_in_a_sentence_and_every_choice_has_a_reason(s
     shelf.answer("teacher", "provider", {0: "yes", 1: "no"})
     shelf.answer("student", "tuned", {0: "yes", 1: "yes"})
     doubting_run(shelf.database, shelf.project, shelf.dataset_id, {shelf.ids[8]: 3.0})
+    shelf.shadow({3: "no"})
     for name, sentence in SAMPLES.items():
         chosen = shelf.sample(name, by="language" if name == "stratified" else "")
         assert chosen and all(each.reason for each in chosen) and len(sentence) > 20, name
@@ -132,6 +142,13 @@ def test_a_tag_that_no_example_has_is_refused_with_the_tags_there_are(shelf: She
         shelf.sample("stratified", by="country")
     with pytest.raises(InvalidInput, match="Choose the tag"):
         shelf.sample("stratified")
+
+
+def test_what_a_shadow_answered_otherwise_comes_newest_first_unless_somebody_verified_it(shelf: Shelf) -> None:
+    with pytest.raises(InvalidInput, match="Shadow a revision on Deploy"):
+        shelf.sample("shadow")
+    shelf.shadow({0: "no", 4: "no", 6: " yes ", 9: "perhaps"})
+    assert shelf.places(shelf.sample("shadow")) == [9, 4]
 
 
 def test_the_lowest_feedback_comes_first_whatever_its_scale(shelf: Shelf) -> None:
