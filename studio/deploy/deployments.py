@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from storage.repositories.deployments import (
     DeploymentRepository,
     EventRepository,
@@ -9,6 +11,7 @@ from storage.repositories.deployments import (
     RevisionRepository,
 )
 from storage.tables import Deployment, DeploymentEvent, Release, Revision
+from studio.deploy.guard import watched
 from studio.deploy.overview import Overview, overview
 from studio.deploy.releasing import Releasing
 from studio.deploy.rows import deployment_of, revision_of
@@ -56,7 +59,9 @@ class Deployments(Releasing, Serving):
     def overview(self, deployment_id: str) -> Overview:
         """Shares, shadows, revisions, releases, events and the next move, as the Deploy page shows them."""
         with self.database.read() as session:
-            return overview(session, deployment_id)
+            found = overview(session, deployment_id)
+        watches = watched(self.database, found.deployment, found.releases)
+        return replace(found, verdicts={watch.revision_id: watch.verdict for watch in watches})
 
     def events(self, deployment_id: str, limit: int = 50) -> list[DeploymentEvent]:
         """What happened, newest first."""

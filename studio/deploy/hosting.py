@@ -20,15 +20,20 @@ def opened(place: ServingPlace, secrets: SecretBox) -> Place:
     return Place(place.name, place.url, key, dict(place.options))
 
 
-def target_at(database: Database, settings: Settings, kind: str, place_id: str | None) -> ServingTarget:
-    """The target of this kind at this place. Raises NotFound if the place was deleted."""
+def place_at(database: Database, settings: Settings, place_id: str | None) -> Place | None:
+    """The place with this id, ready to be used; None for what needs none. Raises NotFound if it was deleted."""
     if place_id is None:
-        return serving_target(kind)
+        return None
     with database.read() as session:
         row = session.get(ServingPlace, place_id)
     if row is None:
         raise NotFound("The place of this revision was deleted. Deploy the model somewhere else.")
-    return serving_target(kind, opened(row, SecretBox(settings.secrets)))
+    return opened(row, SecretBox(settings.secrets))
+
+
+def target_at(database: Database, settings: Settings, kind: str, place_id: str | None) -> ServingTarget:
+    """The target of this kind at this place. Raises NotFound if the place was deleted."""
+    return serving_target(kind, place_at(database, settings, place_id))
 
 
 def target_of(database: Database, settings: Settings, revision: Revision) -> ServingTarget:

@@ -1,19 +1,23 @@
-"""The deploy job: export → launch (by the worker) → gates → ready; or failed, with the reason and the log's end."""
+"""The deploy job: preflight → export → launch (by the worker) → gates → ready; or failed, with the reason."""
 
 from __future__ import annotations
 
 import time
 from typing import Any
 
-from storage.repositories.deployments import EventRepository
-from storage.tables import Deployment, DeploymentEvent, Model, Revision
+from sqlmodel import Session
+
+from storage.tables import Deployment, Model, Revision
 from storage.types import now
-from studio.deploy.artifact import export
+from studio.access.actor import Actor
+from studio.deploy.asking import client_for, server_folder
+from studio.deploy.fitness import Wanted, examine, folders
 from studio.deploy.gates import GATES, GateResult, run_gates, sentence, subject
-from studio.deploy.hosting import target_of
-from studio.deploy.reconcile import client_for, server_folder
-from studio.deploy.rows import OVERRIDE
-from studio.deploy.targets.port import ServingTarget
+from studio.deploy.hosting import place_at, target_of
+from studio.deploy.live import live_figures
+from studio.deploy.room import RECREATE, bring_back, make_room, take_over
+from studio.deploy.rows import OVERRIDE, note, passed_gates
+from studio.deploy.targets.port import Preparable, ServingTarget
 from studio.errors import Conflict, NotFound, StudioError
 from studio.jobs.context import JobCancelled, JobContext
 
@@ -21,7 +25,7 @@ POLL_S = 0.3
 LOAD_TIMEOUT_S = 600.0
 BIG_MODEL_EXTRA_S = 120.0
 BILLION = 1_000_000_000
-DETAILS = ("why", "log")
+DETAILS = ("why", "log", "notes")
 
 
 def deploy(context: JobContext) -> dict[str, Any]:
@@ -39,31 +43,28 @@ class DeployJob:
     def run(self) -> dict[str, Any]:
         """All steps; a failure is written to the revision before it is raised."""
         revision = self._read()
-        if revision.state == "ready":
-            return {"revision_id": revision.id, "number": revision.number}
-        try:
-            self._export(revision)
-            self._launch()
-            self._gate()
-            self.context.report(1.0, "Ready")
-        except JobCancelled:
-            self._fail("The deployment was cancelled.")
-            raise
-        except StudioError as error:
-            self._fail(error.message)
-            raise
+        if not _is_proven(revision):
+            try:
+                self._steps(revision)
+            except JobCancelled:
+                self._fail("The deployment was cancelled.")
+                raise
+            except StudioError as error:
+                self._fail(error.message)
+                raise
         return {"revision_id": revision.id, "number": revision.number}
 
-    def _export(self, revision: Revision) -> None:
-        self.context.report(0.05, "Preparing the weights")
+    def _steps(self, revision: Revision) -> None:
+        self.context.report(0.02, "Checking that the target can serve it")
         if revision.desired == "stopped":
             self._start_clean()
-        if not self._target(revision).caps.needs_weights:
-            return
-        self._change(state="exporting")
-        with self.context.database.read() as session:
-            model = session.get_one(Model, revision.model_id)
-        export(self.context.artifacts, self.context.settings, model)
+        self._preflight(self._read())
+        self._export(self._read())
+        self._prepare(self._read())
+        self._make_room()
+        self._launch()
+        self._gate()
+        self.context.report(1.0, "Ready")
 
     def _start_clean(self) -> None:
         """A retry: once the server of the failed attempt has left, this is like a first attempt."""
@@ -71,6 +72,39 @@ class DeployJob:
             self.context.leave_if_asked()
             time.sleep(POLL_S)
         self._change(desired="running", error=None, certificate=[])
+
+    def _preflight(self, revision: Revision) -> None:
+        """Settle the form; what makes the target refuse or misread the model ends it here, before anything starts."""
+        self.context.leave_if_asked()
+        self._change(state="preflight", what="preflight")
+        self._target(revision)  # or its place is gone
+        place = place_at(self.context.database, self.context.settings, revision.place_id)
+        wanted = Wanted(self._model(revision), revision.target, revision.form, place, revision.spec)
+        found = examine(self.context.artifacts, self.context.settings, wanted)
+        self._change(form=found.form, digest=found.digest, what="checked", why=found.why, notes=found.notes)
+
+    def _export(self, revision: Revision) -> None:
+        self.context.leave_if_asked()
+        if not self._target(revision).caps.needs_weights:
+            return
+        self.context.report(0.05, "Preparing the weights")
+        self._change(state="exporting", what="exporting")
+        folders(self.context.artifacts, self.context.settings, self._model(revision), revision.form)
+
+    def _prepare(self, revision: Revision) -> None:
+        """What the place needs before a launch and takes long, as fetching an image."""
+        self.context.leave_if_asked()
+        target = self._target(revision)
+        if isinstance(target, Preparable):
+            target.prepare(revision.spec, lambda text: self.context.report(0.2, text))
+
+    def _make_room(self) -> None:
+        """Where only one fits, the others stop first; the worker starts ours when they have left."""
+        self.context.leave_if_asked()
+        with self.context.database.write() as session:
+            revision = session.get_one(Revision, self.revision_id)
+            if revision.strategy == RECREATE:
+                make_room(session, revision, self.context.created_by)
 
     def _launch(self) -> None:
         self.context.report(0.3, "Starting the server")
@@ -92,18 +126,17 @@ class DeployJob:
         return bool(revision.endpoint) and client_for(self.context.settings, revision).healthy()
 
     def _patience(self, revision: Revision) -> float:
-        with self.context.database.read() as session:
-            model = session.get_one(Model, revision.model_id)
-        return LOAD_TIMEOUT_S + BIG_MODEL_EXTRA_S * model.parameters / BILLION
+        return LOAD_TIMEOUT_S + BIG_MODEL_EXTRA_S * self._model(revision).parameters / BILLION
 
     def _gate(self) -> None:
         self._change(state="gating", what="gating")
         revision = self._read()
         with self.context.database.read() as session:
-            model = session.get_one(Model, revision.model_id)
             rules = session.get_one(Deployment, revision.deployment_id).rules
-        results = run_gates(client_for(self.context.settings, revision), subject(model, rules), self._report_gate)
-        self._record(revision, results)
+        live = live_figures(self.context.database, self.context.settings, revision)
+        judged = subject(self._model(revision), rules, live)
+        results = run_gates(client_for(self.context.settings, revision), judged, self._report_gate)
+        self._record(results)
         reason = sentence(results)
         if reason:
             raise Conflict(f"The gates did not pass. {reason}")
@@ -112,25 +145,42 @@ class DeployJob:
         self.context.leave_if_asked()
         self.context.report(0.7 + 0.3 * (list(GATES).index(name) + share) / len(GATES), f"Gate: {name}")
 
-    def _record(self, revision: Revision, results: list[GateResult]) -> None:
-        certificate = [result.record() for result in results]
-        overrides = [entry for entry in revision.certificate if entry["gate"] == OVERRIDE]
-        if all(result.passed for result in results):
-            self._change(state="ready", certificate=certificate + overrides, what="ready")
-        else:
-            self._change(certificate=certificate + overrides, what="gates failed")
+    def _record(self, results: list[GateResult]) -> None:
+        passed = all(result.passed for result in results)
+        with self.context.database.write() as session:
+            row = session.get_one(Revision, self.revision_id)
+            overrides = [entry for entry in row.certificate if entry["gate"] == OVERRIDE]
+            row.certificate = [result.record() for result in results] + overrides
+            row.updated_at = now()
+            if passed:
+                row.state = "ready"
+                take_over(session, row, Actor.operator(self.context.created_by))
+            self._note(session, row, "ready" if passed else "gates failed")
 
     def _fail(self, reason: str) -> None:
-        """Mark it failed and let its server go; the end of the log stays with the event."""
-        revision = self._read()
-        log = ""
-        if revision.handle:
+        """Mark it failed, let its server go and bring back who made room; the end of the log stays with the event."""
+        log = self._last_words(self._read())
+        with self.context.database.write() as session:
+            row = session.get_one(Revision, self.revision_id)
+            row.state, row.desired, row.error, row.updated_at = "failed", "stopped", reason, now()
+            bring_back(session, row, self.context.created_by)
+            self._note(session, row, "failed", why=reason, log=log)
+
+    def _last_words(self, revision: Revision) -> str:
+        if not revision.handle:
+            return ""
+        try:
             folder = server_folder(self.context.settings, revision.id)
-            log = self._target(revision).look(revision.handle, folder).log_tail
-        self._change(state="failed", desired="stopped", error=reason, what="failed", why=reason, log=log)
+            return self._target(revision).look(revision.handle, folder).log_tail
+        except StudioError as error:  # the reason of the failure matters more than its log
+            return error.message
 
     def _target(self, revision: Revision) -> ServingTarget:
         return target_of(self.context.database, self.context.settings, revision)
+
+    def _model(self, revision: Revision) -> Model:
+        with self.context.database.read() as session:
+            return session.get_one(Model, revision.model_id)
 
     def _read(self) -> Revision:
         with self.context.database.read() as session:
@@ -146,14 +196,13 @@ class DeployJob:
             for name, value in values.items():
                 setattr(row, name, value)
             row.updated_at = now()
-            session.add(row)
             if what:
-                EventRepository(session).add(
-                    DeploymentEvent(
-                        deployment_id=row.deployment_id,
-                        revision_id=row.id,
-                        what=what,
-                        detail=detail,
-                        who=self.context.created_by,
-                    )
-                )
+                self._note(session, row, what, **detail)
+
+    def _note(self, session: Session, row: Revision, what: str, **detail: Any) -> None:
+        note(session, row.deployment_id, row.id, what, self.context.created_by, **detail)
+
+
+def _is_proven(revision: Revision) -> bool:
+    """Whether an earlier attempt got to the end; its server may be restarting since."""
+    return revision.state == "ready" or (revision.state == "restarting" and passed_gates(revision))

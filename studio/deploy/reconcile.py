@@ -2,49 +2,50 @@
 
 Only the worker launches servers: a job's process takes its descendants with it when it ends. The deploy job asks by
 setting a revision to `launching` and waits. Nothing is remembered between calls but what the database and the
-processes say, so a new worker goes on where the last one left.
+servers say, so a new worker goes on where the last one left. A server that gives no sign is not started twice: its
+target says that it lives as long as it does not know better.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
-
-from sqlmodel import Session
 
 from storage.artifacts import Artifacts
 from storage.database import Database
 from storage.repositories.deployments import EventRepository, RevisionRepository
 from storage.tables import DeploymentEvent, Job, Model, Revision
 from storage.types import now
-from studio.access.secrets import SecretBox
-from studio.deploy.artifact import export
-from studio.deploy.client import ServerClient
+from studio.deploy.asking import client_for, server_folder
+from studio.deploy.fitness import folders
 from studio.deploy.hosting import target_of
 from studio.deploy.published import hub_repository
-from studio.deploy.targets.port import Launch, Running
-from studio.errors import StudioError, Unavailable
+from studio.deploy.room import bring_back, must_wait
+from studio.deploy.rows import ACTIVE_STATES, note, passed_gates
+from studio.deploy.targets.port import Launch, Look, Running
+from studio.errors import StudioError
 from studio.settings import Settings
 
-GRACE = timedelta(seconds=35)
+__all__ = ["Reconciler", "client_for", "reconcile", "server_folder", "stop_servers"]
+
 LONGEST_BACK_OFF = timedelta(seconds=60)
 FORGIVEN_AFTER = timedelta(minutes=10)
 LAUNCH_ATTEMPTS = 3
-UNSERVED_STATES = ("created", "exporting")
-JOB_STATES = (*UNSERVED_STATES, "launching", "gating")
+UNSERVED_STATES = ("created", "preflight", "exporting")
+SETBACKS = ("crashed", "launch failed")
+CHANGED = ("state", "desired", "handle", "endpoint", "dialect", "error", "spec")
 
 
 def reconcile(database: Database, settings: Settings, artifacts: Artifacts) -> None:
-    """One pass over every revision that should run or should stop."""
+    """One pass over every revision that should run or should stop, one after another."""
     with database.read() as session:
         found = RevisionRepository(session).to_reconcile()
-    errors = [error for revision in found if (error := _step(database, settings, artifacts, revision))]
+    errors = [error for revision in found if (error := step(database, settings, artifacts, revision))]
     if errors:
         raise errors[0]
 
 
-def _step(database: Database, settings: Settings, artifacts: Artifacts, revision: Revision) -> StudioError | None:
+def step(database: Database, settings: Settings, artifacts: Artifacts, revision: Revision) -> StudioError | None:
     """One revision's step; its error must not keep the others from theirs."""
     try:
         Reconciler(database, settings, artifacts, revision).step()
@@ -54,23 +55,14 @@ def _step(database: Database, settings: Settings, artifacts: Artifacts, revision
 
 
 def stop_servers(database: Database, settings: Settings, artifacts: Artifacts) -> None:
-    """Ask every server on this host to leave, at a clean end of the studio; the next start brings them back."""
+    """Ask the servers that live with the studio to leave, at its clean end; the next start brings them back.
+
+    Containers and servers elsewhere go on: they are adopted by the next start.
+    """
     with database.read() as session:
         found = RevisionRepository(session).with_server()
     for revision in found:
         Reconciler(database, settings, artifacts, revision).suspend()
-
-
-def client_for(settings: Settings, revision: Revision) -> ServerClient:
-    """Questions to this revision's server, with its key."""
-    sealed = str(revision.spec.get("encrypted_key", ""))
-    key = SecretBox(settings.secrets).decrypt(sealed) if sealed else ""
-    return ServerClient(revision.endpoint, str(revision.spec.get("served_name", "")), key, revision.dialect)
-
-
-def server_folder(settings: Settings, revision_id: str) -> Path:
-    """Where a revision's server keeps its key and log."""
-    return settings.root / "servers" / revision_id
 
 
 class Reconciler:
@@ -85,14 +77,14 @@ class Reconciler:
         """Launch, notice a crash, notice recovery, or stop."""
         if self.revision.desired == "stopped":
             self._stop()
-        elif self.revision.state in JOB_STATES and (why := self._job_ended()):
+        elif self.revision.state in ACTIVE_STATES and (why := self._job_ended()):
             self._change("failed", state="failed", desired="stopped", error=why, why=why)
         elif self.revision.state in UNSERVED_STATES:
             return
         elif not self.revision.handle:
             self._launch()
         elif not (seen := self.target.look(self.revision.handle, self.folder)).alive:
-            self._crashed()
+            self._crashed(seen)
         elif seen.endpoint and seen.endpoint != self.revision.endpoint:
             self._change("address known", endpoint=seen.endpoint)
         elif self.revision.state == "restarting":
@@ -115,33 +107,46 @@ class Reconciler:
         self._change("suspended", state=again, handle="", endpoint="")
 
     def _launch(self) -> None:
-        if now() < self._not_before():
+        if now() < self._not_before() or self._must_wait():
             return
         try:
             running = self.target.launch(self._launch_request())
         except (StudioError, OSError) as error:
             message = error.message if isinstance(error, StudioError) else f"The server could not be started: {error}."
-            if self.revision.state == "restarting" and isinstance(error, Unavailable):
-                self._change("crashed", log=message)  # away for a moment: asked again, later and later
-            else:
-                self._change("failed", state="failed", error=message, why=message)
+            self._not_launched(message)
             return
         self._started(running)
+
+    def _must_wait(self) -> bool:
+        with self.database.read() as session:
+            return must_wait(session, self.revision)
+
+    def _not_launched(self, why: str) -> None:
+        """What was proven before is tried again, later and later: its place may be away for a while."""
+        if passed_gates(self.revision) and self.revision.state not in ACTIVE_STATES:
+            self._change("launch failed", state="restarting", why=why)
+        else:
+            self._change("failed", state="failed", error=why, why=why)
 
     def _launch_request(self) -> Launch:
         with self.database.read() as session:
             model = session.get_one(Model, self.revision.model_id)
-        needs_weights = self.target.caps.needs_weights
+        weights = folders(self.artifacts, self.settings, model, self.revision.form) if self._needs_weights else None
         return Launch(
             revision_id=self.revision.id,
             served_name=str(self.revision.spec["served_name"]),
-            model_folder=export(self.artifacts, self.settings, model) if needs_weights else self.folder,
+            model_folder=weights.model if weights else self.folder,
             folder=self.folder,
             api_key=client_for(self.settings, self.revision).api_key,
             parameters=model.parameters,
             options=self.revision.spec,
+            adapter_folder=weights.adapter if weights else None,
             repository=hub_repository(model),
         )
+
+    @property
+    def _needs_weights(self) -> bool:
+        return self.target.caps.needs_weights
 
     def _started(self, running: Running) -> None:
         state = "restarting" if self.revision.state == "ready" else self.revision.state
@@ -152,14 +157,14 @@ class Reconciler:
         if not kept:  # stopped or deleted meanwhile: nobody will ask for this server
             self.target.stop(running.handle)
 
-    def _crashed(self) -> None:
-        tail = self.target.look(self.revision.handle, self.folder).log_tail
-        given_up = self.revision.state == "launching" and len(self._crashes()) + 1 >= LAUNCH_ATTEMPTS
+    def _crashed(self, look: Look) -> None:
+        given_up = self.revision.state == "launching" and len(self._setbacks()) + 1 >= LAUNCH_ATTEMPTS
         state = self.revision.state if self.revision.state == "launching" else "restarting"
         changes: dict[str, Any] = {"state": "failed" if given_up else state, "handle": "", "endpoint": ""}
+        code = "" if look.exit_code is None else f", last with exit code {look.exit_code}"
         if given_up:
-            changes["error"] = f"The server ended {LAUNCH_ATTEMPTS} times while starting. See the end of its log."
-        self._change("crashed", **changes, log=tail)
+            changes["error"] = f"The server ended {LAUNCH_ATTEMPTS} times while starting{code}. See the end of its log."
+        self._change("crashed", **changes, log=look.log_tail, exit_code=look.exit_code)
 
     def _recovered(self) -> None:
         client = client_for(self.settings, self.revision)
@@ -178,21 +183,24 @@ class Reconciler:
         elif self.revision.state != "stopping":
             self.target.stop(handle)
             self._change("stopping", state="stopping")
-        elif now() - self.revision.updated_at > GRACE:
+        elif now() - self.revision.updated_at > timedelta(seconds=self.target.caps.grace_s):
             self.target.stop(handle, now=True)
 
     def _not_before(self) -> Any:
         """1, 2, 4 ... 60 s after the last crash; crashes long ago are forgiven."""
-        crashes = self._crashes()
+        crashes = self._setbacks()
         if not crashes:
             return self.revision.created_at
         wait = min(timedelta(seconds=2 ** (len(crashes) - 1)), LONGEST_BACK_OFF)
         return crashes[0].at + wait
 
-    def _crashes(self) -> list[DeploymentEvent]:
+    def _setbacks(self) -> list[DeploymentEvent]:
+        """Crashes and failed launches of late, newest first."""
         with self.database.read() as session:
-            found = EventRepository(session).of_revision(self.revision.id, "crashed")
-        return [event for event in found if now() - event.at < FORGIVEN_AFTER]
+            events = EventRepository(session)
+            found = [event for what in SETBACKS for event in events.of_revision(self.revision.id, what)]
+        recent = [event for event in found if now() - event.at < FORGIVEN_AFTER]
+        return sorted(recent, key=lambda event: event.at, reverse=True)
 
     def _change(self, what: str, **values: Any) -> bool:
         """Write the change and its event, unless somebody changed what we decided on. Whether it was written."""
@@ -206,18 +214,10 @@ class Reconciler:
                 setattr(row, name, value)
             row.updated_at = now()
             session.add(row)
-            _note(session, row, what, detail)
+            note(session, row.deployment_id, row.id, what, "worker", **detail)
+            if columns.get("state") == "failed":
+                bring_back(session, row, "worker")
             return True
 
     def _seen(self) -> tuple[str, str, str]:
         return self.revision.desired, self.revision.state, self.revision.handle
-
-
-CHANGED = ("state", "desired", "handle", "endpoint", "dialect", "error", "spec")
-
-
-def _note(session: Session, revision: Revision, what: str, detail: dict[str, Any]) -> None:
-    event = DeploymentEvent(
-        deployment_id=revision.deployment_id, revision_id=revision.id, what=what, detail=detail, who="worker"
-    )
-    EventRepository(session).add(event)

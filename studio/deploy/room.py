@@ -9,6 +9,8 @@ from sqlmodel import Session
 from storage.repositories.deployments import RevisionRepository
 from storage.tables import Revision
 from storage.types import now
+from studio.access.actor import Actor
+from studio.deploy.releases import present_routes, put_in_force
 from studio.deploy.rows import note, passed_gates, want_again
 
 RECREATE = "recreate"
@@ -49,6 +51,22 @@ def bring_back(session: Session, revision: Revision, who: str) -> None:
             want_again(other)
             note(session, other.deployment_id, other.id, "comes back", who, why=f"revision {revision.number} failed")
     revision.spec = {**revision.spec, REPLACED: []}
+
+
+def take_over(session: Session, revision: Revision, actor: Actor) -> None:
+    """The calls of those that made room go to the one that they made it for: they have no server any more."""
+    routes, theirs = (
+        present_routes(session, revision.deployment_id),
+        {other.id for other in replaced(session, revision)},
+    )
+    share = sum(route["weight"] for route in routes if route["revision_id"] in theirs)
+    if not share:
+        return
+    had = sum(route["weight"] for route in routes if route["revision_id"] == revision.id)
+    kept = [route for route in routes if route["revision_id"] not in theirs | {revision.id}]
+    reason = f"revision {revision.number} takes the place of those that made room for it"
+    ours = {"model_id": revision.model_id, "revision_id": revision.id, "weight": share + had}
+    put_in_force(session, revision.deployment_id, [ours, *kept], reason, actor)
 
 
 def replaced(session: Session, revision: Revision) -> list[Revision]:

@@ -14,11 +14,13 @@ from storage.types import now
 from studio.access.actor import Actor, Role, permit
 from studio.access.secrets import SecretBox
 from studio.asking.provider import refuse_without_address
+from studio.deploy.artifact import Problem
+from studio.deploy.asking import client_for, server_folder
 from studio.deploy.client import Reply, ServerClient, timed
+from studio.deploy.fitness import Wanted, problems
 from studio.deploy.gates import GateResult, Round, Subject, smoke_prompts
 from studio.deploy.gates.smoke import smoke
-from studio.deploy.hosting import target_at, target_of
-from studio.deploy.reconcile import client_for, server_folder
+from studio.deploy.hosting import place_at, target_at, target_of
 from studio.deploy.releases import present_routes, present_shadows
 from studio.deploy.rollout import everybody
 from studio.deploy.room import STRATEGIES, make_room, rivals
@@ -33,6 +35,7 @@ from studio.deploy.rows import (
     want_again,
 )
 from studio.deploy.service import DeployService
+from studio.deploy.targets.catalog import serving_target
 from studio.deploy.targets.port import Caps
 from studio.deploy.tgi_command import TgiAdvice, tgi_command, tgi_problems
 from studio.errors import Conflict, InvalidInput, NotFound
@@ -81,6 +84,23 @@ class Serving(DeployService):
             revision.spec = {**revision.spec, "job_id": job.id}
             note(session, revision.deployment_id, revision.id, "created", actor.username, model=model.name)
             return revision
+
+    def preflight(
+        self,
+        project_id: str,
+        model_id: str,
+        target: str = "embedded",
+        place_id: str | None = None,
+        form: str = "auto",
+        options: dict[str, Any] | None = None,
+    ) -> list[Problem]:
+        """What speaks against serving the model there, before anything is copied or started; blocking ones first."""
+        _refuse_unknown(form, FORMS, "form")
+        place = place_at(self.database, self.settings, place_id)
+        with self.database.read() as session:
+            _refuse_other_place(session, target, place_id)
+            model = _servable(session, project_id, model_id, serving_target(target, place).caps)
+        return problems(self.artifacts, self.settings, Wanted(model, target, form, place, dict(options or {})))
 
     def stop(self, actor: Actor, revision_id: str) -> Revision:
         """Stop the revision's server. Raises Conflict while it has traffic or shadows others'."""

@@ -26,7 +26,7 @@ SECRET_WORDS = ("STUDIO_", "KEY", "TOKEN", "SECRET", "PASSWORD")
 class EmbeddedTarget:
     """Starts `python -m studio.deploy.server`; a handle is `pid:start-time`, which no other process can have."""
 
-    caps = Caps(with_studio=True)
+    caps = Caps()
 
     def __init__(self, place: Place | None = None) -> None:
         """This machine is the only place there is."""

@@ -37,10 +37,8 @@ class Caps:
     """It constrains tokens to a JSON schema; without it an answer is checked afterwards or the request refused."""
     private: bool = True
     """It is reached by the gateway only, never by callers."""
-    with_studio: bool = False
-    """It stops with a clean end of the studio and starts with it; others go on meanwhile and are adopted."""
     outlives_studio: bool = False
-    """It goes on when the studio stops: it is on somebody else's machine."""
+    """It goes on when the studio stops, as a container does, and the next start finds it again."""
     grace_s: float = 35.0
     """How long a server that was asked to leave may take to finish its answers, before it is ended."""
 
@@ -116,6 +114,15 @@ class Checkable(Protocol):
 
     def check(self) -> Health:
         """Ask the place: whether it can be used, what it offers, what an hour costs. Raises StudioError if not."""
+        ...
+
+
+@runtime_checkable
+class Sleeper(Protocol):
+    """A target whose servers can cost nothing while nobody calls."""
+
+    def scale_to_zero(self, handle: str) -> None:
+        """Let the server sleep until the next call, which waits for it. Raises StudioError."""
         ...
 
 

@@ -23,6 +23,9 @@ from tests.fakes.target import FakeTarget
 from tests.fakes.tgi import FakeTgi
 
 MESSAGES = [{"role": "user", "content": "My seat is broken."}]
+EMPTY = "\2" + "\0" * 7 + "{}"
+"""A safetensors file without tensors."""
+SOME = '{"model_type": "llama"}'
 PROMPT = FakeTgi().prompt(MESSAGES)
 
 
@@ -79,7 +82,7 @@ def test_a_revision_becomes_ready_with_every_gates_evidence(
     found = deployments.revision(revision.id)
     assert found.state == "ready" and found.error is None
     assert [entry["gate"] for entry in found.certificate] == [*GATES]
-    assert told[0] == "Preparing the weights" and "Gate: golden" in told
+    assert told[0] == "Checking that the target can serve it" and "Gate: golden" in told
 
 
 @pytest.mark.usefixtures("worker")
@@ -147,10 +150,10 @@ def test_a_folder_that_no_server_could_load_is_refused_with_the_reason(
     artifacts: Artifacts, settings: Settings, tmp_path: Path, leave_out: str, says: str
 ) -> None:
     files = {
-        "config.json": "{}",
-        "tokenizer.json": "{}",
-        "tokenizer_config.json": "{}",
-        "model.safetensors": "",
+        "config.json": SOME,
+        "tokenizer.json": SOME,
+        "tokenizer_config.json": SOME,
+        "model.safetensors": EMPTY,
         "chat_template.jinja": "{{ messages }}",
     }
     (tmp_path / "weights").mkdir()
@@ -170,7 +173,7 @@ def test_an_exported_folder_is_portable_and_shared_by_its_digest(
     (weights / "config.json").write_text('{"rope_parameters": {"rope_theta": 10.0, "rope_type": "default"}}')
     for name, text in {"tokenizer.json": "{}", "tokenizer_config.json": '{"chat_template": "x"}'}.items():
         (weights / name).write_text(text)
-    (weights / "model.safetensors").write_text("")
+    (weights / "model.safetensors").write_text(EMPTY)
     model = Model(project_id="p", name="tuned", kind="tuned", digest=artifacts.save_folder(weights))
     folder = export(artifacts, settings, model)
     assert folder == export(artifacts, settings, model) and folder.name == model.digest
