@@ -17,7 +17,7 @@ from studio.access.secrets import SecretBox
 from studio.deploy.hosting import GONE, opened
 from studio.deploy.targets.catalog import serving_target
 from studio.deploy.targets.kinds import KINDS, ServingKind
-from studio.deploy.targets.port import Checkable
+from studio.deploy.targets.port import Checkable, Sleeper
 from studio.errors import Conflict, InvalidInput, NotFound, StudioError
 
 HERE = "embedded"
@@ -118,6 +118,19 @@ class ServingPlaces:
         except StudioError as error:
             return Health(False, error.message)
         return Health(False, f"{row.name} says nothing about itself before a model is deployed there.")
+
+    def scale_to_zero(self, actor: Actor, revision_id: str) -> None:
+        """Let the revision's server sleep until the next call. Raises Conflict where that is not possible."""
+        with self.database.read() as session:
+            permit(session, actor, Role.EDITOR)
+            revision = session.get(Revision, revision_id)
+        if revision is None or not revision.place_id or not revision.handle:
+            raise Conflict("This revision has no server that could sleep.")
+        row = self._row(revision.place_id)
+        target = serving_target(row.kind, opened(row, self.secrets))
+        if not isinstance(target, Sleeper):
+            raise Conflict(f"{kind_of(row.kind).label} cannot sleep. Stop the revision instead.")
+        target.scale_to_zero(revision.handle)
 
     def _row(self, place_id: str) -> ServingPlace:
         with self.database.read() as session:

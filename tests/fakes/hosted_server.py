@@ -54,6 +54,8 @@ class Fault:
     """The answer as it is, instead of the company's usual shape."""
     after: bool = False
     """The work is done, and the answer is lost."""
+    holds: bool = False
+    """No answer comes before the server closes."""
 
 
 class Refusal(Exception):
@@ -73,11 +75,13 @@ class HostedServer:
         self.faults: list[Fault] = []
         self.jobs: dict[str, dict[str, Any]] = {}
         self.files: dict[str, bytes] = {}
+        self.closing = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.origin = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def close(self) -> None:
+        self.closing.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -124,6 +128,10 @@ class HostedServer:
         fault = next((each for each in self.faults if each.times and re.search(each.line, line)), None)
         if fault:
             fault.times -= 1
+        if fault and fault.holds:
+            self.closing.wait(60)
+            to.close_connection = True
+            return
         if fault and not fault.after:
             self._send(
                 to, fault.status, fault.body or self.error_body(Refusal(fault.status, fault.said)), fault.headers

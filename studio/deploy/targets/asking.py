@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import ssl
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import httpx
+import orjson
 
 from studio.access.origins import origin_of
 from studio.errors import Conflict, Unavailable
@@ -33,8 +35,8 @@ class Answer:
     def json(self) -> Any:
         """The body, None if it is not JSON."""
         try:
-            return json.loads(self.text)
-        except ValueError:
+            return orjson.loads(self.text)
+        except orjson.JSONDecodeError:
             return None
 
     def said(self) -> str:
@@ -76,7 +78,7 @@ class Asker:
         headers = {"authorization": f"Bearer {self.key}"} if self.key and not keyless else {}
         try:
             with (
-                httpx.Client(timeout=self.timeout_s, follow_redirects=False, trust_env=False) as client,
+                httpx.Client(verify=_tls(), timeout=self.timeout_s, follow_redirects=False, trust_env=False) as client,
                 client.stream(method, f"{self.url}{path}", headers=headers, **given) as reply,
             ):
                 return self._read(reply)
@@ -102,6 +104,12 @@ class Asker:
         inside = location.startswith("/") or origin_of(location) == origin_of(self.url)
         where = "another path" if inside else (location[:SHOWN] or "nowhere")
         return f"{self.url} redirects to {where}. A key is never sent on: enter the address that answers itself."
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Reading the certificates takes longer than most questions do."""
+    return httpx.create_ssl_context()
 
 
 class Silent(Unavailable):

@@ -23,7 +23,7 @@ def told_by(server: Asker) -> Told:
     """Ask /info, /v1/models and /version. Raises Unavailable or Conflict."""
     names = tuple(server.models())
     info = server.get("/info").json()
-    if isinstance(info, dict) and "max_total_tokens" in info and "model_id" in info:
+    if isinstance(info, dict) and "model_id" in info and "model_type" not in info:  # embedders tell a type
         model = str(info["model_id"])
         return Told("tgi", f"TGI {info.get('version', '')}".strip(), tuple(dict.fromkeys((*names, model))))
     if _shows_tokens(server, names):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from storage.artifacts import write_atomically
 from studio.access.places import Health
 from studio.deploy.targets.kinds import ENDPOINTS
 from studio.deploy.targets.port import Caps, Launch, Look, Place, Running
@@ -26,6 +29,9 @@ OURS = "WHETSTONE_REVISION"
 LONGEST_NAME = 32
 THEIR_HOST = ".endpoints.huggingface.cloud"
 API_S = 30.0
+LOOK_S = 10.0
+SEEN = "seen.json"
+"""In the revision's own folder."""
 COMING = ("pending", "initializing", "updating", "running", "scaledToZero")
 BROKEN = ("failed", "updateFailed")
 
@@ -55,18 +61,29 @@ class EndpointsTarget:
             found = self._find(name)
             if found is None:
                 found = self._create(name, launch)
-            elif _owner(found) != launch.revision_id:
-                raise Conflict(f"There is an endpoint {name} that the studio did not make. Delete or rename it.")
+            elif _owner(found) not in ("", launch.revision_id):
+                raise Conflict(f"There is an endpoint {name} of another revision. Delete or rename it.")
             elif found.status in BROKEN:
                 raise Conflict(
                     f"Hugging Face could not run {name}: {_message(found)}. Delete it there, then deploy again."
                 )
-            elif found.status == "paused":
-                found = self.api.resume_inference_endpoint(name, namespace=self.namespace)
+            else:
+                found = self._up_to_date(found, launch)
+        (launch.folder / SEEN).unlink(missing_ok=True)
         return Running(name, self._address(found), "tgi", MODEL_FOLDER)
 
     def look(self, handle: str, folder: Path) -> Look:
-        """What Hugging Face says of it; while nothing is known it counts as running."""
+        """What Hugging Face says of it; while nothing is known it counts as running.
+
+        The worker looks every other second, and their API is not there for that: an answer is good for a while.
+        """
+        seen = _seen(folder / SEEN, handle)
+        if seen is None:
+            seen = self._look(handle)
+            _remember(folder / SEEN, handle, seen)
+        return seen
+
+    def _look(self, handle: str) -> Look:
         try:
             with plain_errors():
                 found = self._find(handle)
@@ -162,12 +179,28 @@ class EndpointsTarget:
             revision=revision or None,
             framework="pytorch",
             task="text-generation",
-            custom_image={"url": str(self.options.get("image") or IMAGE), "healthRoute": "/health", "port": 80},
+            custom_image=self._image(),
             env=self._environment(launch),
             type="authenticated",
             namespace=self.namespace,
             **self._compute(),
         )
+
+    def _up_to_date(self, found: InferenceEndpoint, launch: Launch) -> InferenceEndpoint:
+        """The same endpoint with the place's present hardware and image, awake."""
+        wanted = {"instanceType": "instance_type", "instanceSize": "instance_size", "accelerator": "accelerator"}
+        compute = found.raw.get("compute") or {}
+        if any(str(compute.get(theirs)) != str(self.options[ours]) for theirs, ours in wanted.items()):
+            chosen = {name: value for name, value in self._compute().items() if name not in ("region", "vendor")}
+            found = self.api.update_inference_endpoint(
+                found.name, namespace=self.namespace, custom_image=self._image(), **chosen
+            )
+        if found.status == "paused":
+            found = self.api.resume_inference_endpoint(found.name, namespace=self.namespace)
+        return found
+
+    def _image(self) -> dict[str, Any]:
+        return {"url": str(self.options.get("image") or IMAGE), "healthRoute": "/health", "port": 80}
 
     def _compute(self) -> dict[str, Any]:
         names = ("accelerator", "instance_size", "instance_type", "region", "vendor")
@@ -218,6 +251,22 @@ def _owner(found: InferenceEndpoint) -> str:
 
 def _message(found: InferenceEndpoint) -> str:
     return str((found.raw.get("status") or {}).get("message") or "it does not say why").strip(". ")
+
+
+def _seen(path: Path, handle: str) -> Look | None:
+    """What was seen a moment ago; None if that is too long ago or of another endpoint."""
+    try:
+        said = json.loads(path.read_text())
+        fresh = said["handle"] == handle and 0 <= time.time() - said["at"] < LOOK_S
+        return Look(bool(said["alive"]), str(said["log"]), endpoint=str(said["endpoint"])) if fresh else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _remember(path: Path, handle: str, look: Look) -> None:
+    said = {"handle": handle, "at": time.time(), "alive": look.alive, "log": look.log_tail, "endpoint": look.endpoint}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, json.dumps(said).encode())
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,8 @@ from studio.errors import Conflict, InvalidInput, StudioError, Unavailable
 
 LOAD, UNLOAD = "/v1/load_lora_adapter", "/v1/unload_lora_adapter"
 LOAD_S = 30.0
+LOOK_S = 2.0
+"""The worker looks at all revisions in turn, so a silent server must not hold the others up."""
 KEY_GUARDS = (
     "vLLM's key guards /v1 only: whoever reaches the server can load adapters and read figures by other routes. "
     "Keep it on a private network."
@@ -50,7 +53,7 @@ class VllmServerTarget:
         """Whether exactly these weights are still listed under the name."""
         name, _, path = handle.partition("=")
         try:
-            card = self.server.models().get(name)
+            card = self._quick().models().get(name)
         except StudioError as error:
             return Look(True, f"Nothing is known now: {error.message}")
         if card is None:
@@ -63,7 +66,7 @@ class VllmServerTarget:
         """Unload our adapter, and nothing else's. A silent server keeps it; the next look says so."""
         name, _, path = handle.partition("=")
         try:
-            card = self.server.models().get(name)
+            card = self._quick().models().get(name)
             if card and card.get("parent") and str(card.get("root")) == path:
                 self.server.post(UNLOAD, {"lora_name": name})
         except Unavailable:
@@ -80,6 +83,9 @@ class VllmServerTarget:
         if why:
             return Health(False, f"{sentence} {why}")
         return Health(True, sentence, self._warnings(), {"dialect": "vllm"})
+
+    def _quick(self) -> Asker:
+        return replace(self.server, timeout_s=min(LOOK_S, self.server.timeout_s))
 
     def _running(self, name: str, path: str) -> Running:
         return Running(f"{name}={path}", self.server.url, "vllm")
