@@ -1,4 +1,4 @@
-"""The worker process: runs jobs, keeps embedded model servers as desired, collects labels. Imports no torch."""
+"""The worker process: runs jobs, keeps model servers as desired, watches new ones, collects labels. Imports no torch."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from studio.jobs.retention import clean
 from studio.settings import Settings
 
 if TYPE_CHECKING:
+    from studio.deploy.side_by_side import SideBySide
     from studio.label.tasks import Labeling
 
 TICK_S = 0.5
@@ -27,7 +28,7 @@ RECONCILE_S = 2.0
 LISTEN_S, COLLECT_S = 0.5, 15.0
 """Labels are collected soon after a hint from Argilla, and every so often without one: hints may get lost."""
 PATIENCE_S = 5.0
-CLEAN_S = 600.0
+CLEAN_S, COOL_S = 600.0, 60.0
 log = logging.getLogger("studio.worker")
 
 
@@ -83,8 +84,12 @@ def work(settings: Settings, stop: threading.Event) -> None:
     worker = LocalWorker(settings, database)
     others = [
         Periodic("deployments", RECONCILE_S, _reconcile(database, settings, artifacts), stop),
+        Periodic("guardrail", RECONCILE_S, _guard(database), stop),
+        Periodic("warm servers", COOL_S, _cool(database, settings), stop),
         Periodic("labels", LISTEN_S, _collect(settings), stop),
         Periodic("old runs", CLEAN_S, lambda: clean(database, settings), stop),
+        Periodic("old figures", CLEAN_S, lambda: _clean_traffic(database), stop),
+        Periodic("old traffic", CLEAN_S, _clean_traffic(database), stop),
     ]
     for other in others:
         other.start()
@@ -105,11 +110,45 @@ def _stop_servers(database: Database, settings: Settings, artifacts: Artifacts) 
     stop_servers(database, settings, artifacts)
 
 
-def _reconcile(database: Database, settings: Settings, artifacts: Artifacts) -> Callable[[], object]:
-    def call() -> None:
-        from studio.deploy.reconcile import reconcile
+def _clean_traffic(database: Database) -> int:
+    from studio.deploy.traffic import clean_traffic
 
-        reconcile(database, settings, artifacts)
+    return clean_traffic(database)
+
+
+def _reconcile(database: Database, settings: Settings, artifacts: Artifacts) -> Callable[[], object]:
+    @cache
+    def steps() -> SideBySide:
+        from studio.deploy.side_by_side import SideBySide
+
+        return SideBySide(database, settings, artifacts)
+
+    return lambda: steps()()
+
+
+def _guard(database: Database) -> Callable[[], object]:
+    def call() -> None:
+        from studio.deploy.guard import guard
+
+        guard(database)
+
+    return call
+
+
+def _cool(database: Database, settings: Settings) -> Callable[[], object]:
+    def call() -> None:
+        from studio.deploy.cooling import cool
+
+        cool(database, settings)
+
+    return call
+
+
+def _clean_traffic(database: Database) -> Callable[[], object]:
+    def call() -> None:
+        from studio.deploy.traffic import clean_traffic
+
+        clean_traffic(database)
 
     return call
 

@@ -5,7 +5,7 @@ import pytest
 
 from storage.database import Database
 from storage.tables import Deployment, Model, Project, Provider, Release, Revision
-from studio.deploy.router import RoutingTable, openai_base
+from studio.deploy.router import Route, RoutingTable, openai_base
 
 
 class Reversed:
@@ -157,3 +157,111 @@ def test_a_routes_key_does_not_show_in_its_repr(database: Database, world: dict[
 @pytest.mark.parametrize("endpoint", ["http://host:1", "http://host:1/", "http://host:1/v1", "http://host:1/v1/"])
 def test_a_server_root_becomes_one_openai_base(endpoint: str) -> None:
     assert openai_base(endpoint) == "http://host:1/v1"
+
+
+def two_revisions(database: Database, world: dict[str, Any]) -> Revision:
+    """A second ready revision beside the first."""
+    with database.write() as session:
+        made = Revision(
+            deployment_id=world["alias"].id,
+            model_id=world["tuned"].id,
+            number=2,
+            state="ready",
+            endpoint="http://127.0.0.1:8",
+            spec={"served_name": "triage-r2"},
+        )
+        session.add(made)
+    return made
+
+
+def put(
+    database: Database, world: dict[str, Any], number: int, *routes: tuple[str | None, float], **facts: Any
+) -> None:
+    """A release of (revision or None for the provider's model, weight)."""
+    specs = [
+        {"model_id": world["tuned" if revision else "big"].id, "revision_id": revision, "weight": weight}
+        for revision, weight in routes
+    ]
+    with database.write() as session:
+        session.add(Release(deployment_id=world["alias"].id, number=number, routes=specs, **facts))
+
+
+def picked(database: Database, world: dict[str, Any]) -> tuple[Route, list[Route]]:
+    table = RoutingTable.load(database, Reversed())
+    route = table.pick(world["project"].id, "triage", "user-1")
+    assert route is not None
+    return route, table.fallbacks(route)
+
+
+def rule(database: Database, world: dict[str, Any], **rules: Any) -> None:
+    with database.write() as session:
+        session.get_one(Deployment, world["alias"].id).rules = rules
+
+
+def test_the_teacher_answers_last_also_when_no_release_names_it_any_more(
+    database: Database, world: dict[str, Any]
+) -> None:
+    first, second = world["revision"].id, two_revisions(database, world).id
+    put(database, world, 1, (None, 100))
+    put(database, world, 2, (first, 80), (second, 20))
+    put(database, world, 3, (second, 100), (first, 0))
+    route, others = picked(database, world)
+    assert route.revision_id == second
+    assert [(other.key, other.weight) for other in others] == [(first, 0), (world["big"].id, 0)]
+    assert others[-1].base_url == "http://upstream/v1"
+
+
+def test_the_teacher_answers_alone_when_no_revision_is_ready(database: Database, world: dict[str, Any]) -> None:
+    put(database, world, 1, (None, 100))
+    put(database, world, 2, (world["revision"].id, 100))
+    with database.write() as session:
+        session.get_one(Revision, world["revision"].id).state = "failed"
+    route, others = picked(database, world)
+    assert route.key == world["big"].id and others == []
+
+
+def test_a_rule_keeps_calls_away_from_the_teacher(database: Database, world: dict[str, Any]) -> None:
+    revision = world["revision"].id
+    rule(database, world, fallback=False)
+    put(database, world, 1, (None, 100))
+    put(database, world, 2, (revision, 100))
+    assert picked(database, world)[1] == []
+    put(database, world, 3, (revision, 100), (None, 0))
+    assert picked(database, world)[1] == []
+    put(database, world, 4, (revision, 60), (None, 40))
+    assert len(picked(database, world)[1]) == 1  # a share is somebody's decision
+
+
+def test_heavier_routes_are_tried_before_lighter_ones_and_a_standby_before_the_teacher(
+    database: Database, world: dict[str, Any]
+) -> None:
+    first, second = world["revision"].id, two_revisions(database, world).id
+    put(database, world, 1, (None, 0), (first, 0), (second, 100))
+    assert [other.key for other in picked(database, world)[1]] == [first, world["big"].id]
+    put(database, world, 2, (None, 20), (first, 0), (second, 80))
+    table = RoutingTable.load(database, Reversed())
+    light = next(route for route in table.fallbacks(picked(database, world)[0]) if route.key == first)
+    assert [other.key for other in table.fallbacks(light)] == [second, world["big"].id]
+
+
+def test_a_rule_says_how_long_to_wait_for_a_route(database: Database, world: dict[str, Any]) -> None:
+    put(database, world, 1, (world["revision"].id, 100), (None, 0))
+    assert picked(database, world)[0].timeout_s is None
+    rule(database, world, timeout_s=2.5)
+    route, others = picked(database, world)
+    assert (route.timeout_s, others[0].timeout_s) == (2.5, 2.5)
+
+
+def test_shadows_are_ready_revisions_beside_the_one_that_answers(database: Database, world: dict[str, Any]) -> None:
+    shadow = two_revisions(database, world)
+    shadows = [{"revision_id": shadow.id, "percent": 20}, {"revision_id": "gone", "percent": 100}]
+    put(database, world, 1, (None, 100), shadows=shadows)
+    table = RoutingTable.load(database, Reversed())
+    live = table.pick(world["project"].id, "triage")
+    assert live is not None
+    ((found, percent),) = table.shadows(live)
+    assert (found.key, found.upstream_model, percent) == (shadow.id, "triage-r2", 20)
+    assert shadow.id not in [other.key for other in table.fallbacks(live)]
+    assert table.shadows(found) == ()  # nobody shadows itself
+    other = table.pick(world["project"].id, "small")
+    assert other is not None and table.shadows(other) == ()
