@@ -35,7 +35,7 @@ class Bedrock:
         region = str(options.get("region") or "us-east-1")
         where = f"{str(options.get('bucket') or 's3://BUCKET/models').rstrip('/')}/{served.name}/"
         return {
-            "README.md": readme(served, self.label, self._steps(), self._mind()),
+            "README.md": readme(served, self.label, self._steps(), self._mind(), provable=False),
             "import-job.json": json.dumps(self._job(served, where, options), indent=2) + "\n",
             "1-import.sh": script(
                 ["aws", "s3", "sync", "model", where, "--region", region],

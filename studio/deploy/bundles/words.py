@@ -8,8 +8,15 @@ from collections.abc import Sequence
 from studio.deploy.bundles.port import Served
 
 
-def readme(served: Served, label: str, steps: Sequence[str], mind: Sequence[str]) -> str:
-    """The README: what this is, how to run it, what to mind, how to let the studio prove it."""
+UNPROVEN = """## Prove it yourself
+
+The studio cannot ask this server, for it speaks a form of its own. Compare its answers to some golden examples with
+those on the Evaluate page before your users see any.
+"""
+
+
+def readme(served: Served, label: str, steps: Sequence[str], mind: Sequence[str], provable: bool = True) -> str:
+    """The README: what this is, how to run it, what to mind, how to let the studio prove it (if it can ask it)."""
     numbered = "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
     minded = "\n".join(f"- {each}" for each in mind)
     return f"""# {served.name} on {label}
@@ -24,7 +31,11 @@ def readme(served: Served, label: str, steps: Sequence[str], mind: Sequence[str]
 
 {minded}
 
-## Let the studio prove it
+{_proof(served) if provable else UNPROVEN}"""
+
+
+def _proof(served: Served) -> str:
+    return f"""## Let the studio prove it
 
 Deploy the model once more with the target "A server that runs elsewhere", this server's address, and the model name
 `{served.name}`. The same gates judge it that judge the studio's own servers; no call goes there before they pass.
