@@ -12,6 +12,7 @@ from storage.repositories.deployments import (
 )
 from storage.tables import Deployment, DeploymentEvent, Release, Revision
 from studio.deploy.guard import watched
+from studio.deploy.guardrail import Verdict
 from studio.deploy.overview import Overview, overview
 from studio.deploy.releasing import Releasing
 from studio.deploy.rows import deployment_of, revision_of
@@ -60,8 +61,16 @@ class Deployments(Releasing, Serving):
         """Shares, shadows, revisions, releases, events and the next move, as the Deploy page shows them."""
         with self.database.read() as session:
             found = overview(session, deployment_id)
-        watches = watched(self.database, found.deployment, found.releases)
-        return replace(found, verdicts={watch.revision_id: watch.verdict for watch in watches})
+        return replace(found, verdicts=self._verdicts(found.deployment, found.releases))
+
+    def verdicts(self, deployment_id: str) -> dict[str, Verdict]:
+        """What the guardrail says now of each revision it watches: `overview` without the rest, to ask often."""
+        with self.database.read() as session:
+            deployment, releases = deployment_of(session, deployment_id), ReleaseRepository(session).of(deployment_id)
+        return self._verdicts(deployment, releases)
+
+    def _verdicts(self, deployment: Deployment, releases: list[Release]) -> dict[str, Verdict]:
+        return {watch.revision_id: watch.verdict for watch in watched(self.database, deployment, releases)}
 
     def events(self, deployment_id: str, limit: int = 50) -> list[DeploymentEvent]:
         """What happened, newest first."""

@@ -89,6 +89,11 @@ def words(tokens: list[int]) -> str:
     return "".join(word(token) for token in tokens)
 
 
+def _chunk(delta: dict[str, str], finish: str | None) -> dict[str, Any]:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    return {"id": "", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+
+
 def _handler(fake: FakeTgi) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -99,7 +104,26 @@ def _handler(fake: FakeTgi) -> type[BaseHTTPRequestHandler]:
             if fake.key and self.headers.get("authorization") != f"Bearer {fake.key}":
                 self._reply(401, None)
                 return
-            self._reply(*fake.post(self.path, body))
+            status, reply = fake.post(self.path, body)
+            if status == 200 and body.get("stream") and self.path == "/v1/chat/completions":
+                self._stream(str(reply["choices"][0]["message"]["content"]))
+            else:
+                self._reply(status, reply)
+
+        def _stream(self, text: str) -> None:
+            """The answer in pieces of a few letters, as TGI sends them; the connection's end is the stream's."""
+            self.send_response(200)
+            self.send_header("content-type", "text/event-stream")
+            self.end_headers()
+            for start in range(0, len(text), 8):
+                delta = {"role": "assistant", "content": text[start : start + 8]}
+                self._event(json.dumps(_chunk(delta, None)))
+            self._event(json.dumps(_chunk({"role": "assistant", "content": ""}, "stop")))
+            self._event("[DONE]")
+
+        def _event(self, data: str) -> None:
+            self.wfile.write(f"data: {data}\n\n".encode())
+            self.wfile.flush()
 
         def _reply(self, status: int, body: Any) -> None:
             data = b"" if body is None else json.dumps(body).encode()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -83,12 +83,19 @@ def _details(gate: str, evidence: Evidence, key: str) -> None:
     if evidence.get("why"):
         st.text(str(evidence["why"]))
     if rows := evidence.get("rows"):
-        table = pd.DataFrame([_row(number, row) for number, row in enumerate(rows, 1)])
-        st.dataframe(table, hide_index=True, width="stretch", key=f"{key}_rows")
+        table = pd.DataFrame([_row(number, row) for number, row in _different_first(rows)])
+        widths = {"Prompt": st.column_config.TextColumn(width="medium")}
+        st.dataframe(table, hide_index=True, width="stretch", key=f"{key}_rows", column_config=widths)
     _diff(evidence)
     others = {name: value for name, value in evidence.items() if name not in TOLD_ELSEWHERE}
     if others:
         st.json(others, expanded=False)
+
+
+def _different_first(rows: Sequence[Evidence]) -> list[tuple[int, Evidence]]:
+    """Numbered as they were asked; what differs or fails is on top."""
+    numbered = list(enumerate(rows, 1))
+    return sorted(numbered, key=lambda each: not (each[1].get("faults") or each[1].get("diverges_at") is not None))
 
 
 def _diff(evidence: Evidence) -> None:
@@ -105,8 +112,10 @@ def _diff(evidence: Evidence) -> None:
 def _row(number: int, row: Evidence) -> dict[str, Any]:
     if "prompt" not in row:
         return dict(row)
-    told = {"#": number, "Prompt": row["prompt"], **_whose(row), **_differs(row), **_texts(row)}
-    return told | ({"Took": milliseconds(row["ms"])} if row.get("ms") is not None else {})
+    name = {"Name": row["name"]} if row.get("name") else {}
+    told = {"#": number, **name, "Prompt": row["prompt"], **_whose(row), **_differs(row), **_texts(row)}
+    took = {"Took": milliseconds(row["ms"])} if row.get("ms") is not None else {}
+    return told | ({"Faults": ", ".join(row["faults"])} if "faults" in row else {}) | took
 
 
 def _whose(row: Evidence) -> dict[str, str]:
@@ -119,10 +128,10 @@ def _differs(row: Evidence) -> dict[str, Any]:
     if "diverges_at" not in row:
         return {}
     at = row["diverges_at"]
-    return {"Differs at token": None if at is None else at + 1, "Why": CAUSES.get(str(row.get("cause")), "")}
+    return {"Differs at token": "" if at is None else str(at + 1), "Why": CAUSES.get(str(row.get("cause")), "")}
 
 
 def _texts(row: Evidence) -> dict[str, str]:
-    names = {"Tuned model": ("tuned_text", "tuned"), "Base": ("base_text", "base"), "Server": ("served_text", "served")}
+    names = {"Tuned model": ("tuned_text",), "Base": ("base_text",), "Server": ("served_text", "answer")}
     found = {name: next((row[key] for key in keys if row.get(key)), None) for name, keys in names.items()}
     return {name: str(value) for name, value in found.items() if value is not None}

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from storage.tables import Model, Project
+from studio.deploy.artifact.preflight import Problem
 from studio.ui.components import next_step
 from studio.ui.deploy.where import Where, choose_where
 from studio.ui.formats import plain
@@ -72,10 +73,11 @@ def _options(where: Where) -> dict[str, Any]:
 def _problems(project: Project, wanted: Wanted) -> bool:
     """Show what stands in the way; whether something does."""
     where: Where = wanted.where
-    found: list[Any] = []
-    preflight: Any = getattr(current_studio().deployments, "preflight", lambda *_: [])
+    found: list[Problem] = []
     with reported_errors():
-        found = preflight(project.id, wanted.model_id, where.target, where.place_id, wanted.form)
+        found = current_studio().deployments.preflight(
+            project.id, wanted.model_id, where.target, where.place_id, wanted.form, where.options
+        )
     for problem in found:
         icon, color = ("block", "red") if problem.blocking else ("info", "orange")
         offer = f" Try {where.label_of(problem.offer)}." if problem.offer else ""

@@ -9,11 +9,10 @@ import pandas as pd
 import streamlit as st
 
 from storage.types import now
-from studio.deploy.guardrail import Verdict
 from studio.deploy.overview import Overview
 from studio.deploy.traffic import Point, RouteStats
 from studio.ui.charts import bar_chart, line_chart
-from studio.ui.deploy.naming import route_names
+from studio.ui.deploy.naming import short_names
 from studio.ui.formats import milliseconds, percent, plain, short_number
 from studio.ui.state import current_studio
 
@@ -28,23 +27,23 @@ def is_it_well(found: Overview) -> None:
     """The card beside the split; it refreshes itself."""
     span = st.session_state.get(SPAN) or "15 min"
     with st.container(border=True, gap="small", height="stretch", key="is_it_well"):
-        st.fragment(_well, run_every=REFRESH_S[span])(found.deployment.id, route_names(found), found.verdicts)
+        st.fragment(_well, run_every=REFRESH_S[span])(found.deployment.id, short_names(found))
 
 
 def live_charts(found: Overview) -> None:
     """Calls, errors and latency per minute and route."""
     span = st.session_state.get(SPAN) or "15 min"
-    st.fragment(_charts, run_every=REFRESH_S[span])(found.deployment.id, route_names(found), span)
+    st.fragment(_charts, run_every=REFRESH_S[span])(found.deployment.id, short_names(found), span)
 
 
-def _well(deployment_id: str, names: Mapping[str, str], verdicts: Mapping[str, Verdict]) -> None:
+def _well(deployment_id: str, names: Mapping[str, str]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown("**Is it well**", width="content")
         st.segmented_control(
             "Span", list(SPANS), default="15 min", key=SPAN, required=True, label_visibility="collapsed", wrap=False
         )
     span = str(st.session_state[SPAN])
-    _verdicts(verdicts, names)
+    _verdicts(deployment_id, names)
     stats = current_studio().traffic.stats(deployment_id, now() - SPANS[span])
     if not stats:
         st.caption(f"No call in the last {span}. Figures appear here as calls come through the gateway.")
@@ -53,8 +52,8 @@ def _well(deployment_id: str, names: Mapping[str, str], verdicts: Mapping[str, V
     st.dataframe(table, hide_index=True, width="stretch", key="traffic_figures")
 
 
-def _verdicts(verdicts: Mapping[str, Verdict], names: Mapping[str, str]) -> None:
-    for revision_id, verdict in verdicts.items():
+def _verdicts(deployment_id: str, names: Mapping[str, str]) -> None:
+    for revision_id, verdict in current_studio().deployments.verdicts(deployment_id).items():
         icon, color = ("warning", "red") if verdict.tripped else ("shield", "green")
         told = f"{names.get(revision_id, 'A revision')}: {verdict.sentence}"
         st.markdown(f":{color}[:material/{icon}:] {plain(told)}")

@@ -9,6 +9,7 @@ from storage.tables import Revision
 from studio.deploy.overview import Overview
 
 Routes = Iterable[Mapping[str, Any]]
+ROOM = 28
 
 
 def route_names(found: Overview) -> dict[str, str]:
@@ -17,6 +18,12 @@ def route_names(found: Overview) -> dict[str, str]:
     names |= {view.revision.id: f"{view.model.name} (revision {view.revision.number})" for view in found.revisions}
     routes = heaviest_first(found.release.routes if found.release else [])
     return names | {route_of(route): share.name for route, share in zip(routes, found.shares, strict=True)}
+
+
+def short_names(found: Overview) -> dict[str, str]:
+    """The same for charts and tables, where there is little room: revision 8, or a model's name cut short."""
+    short = {route: name if len(name) <= ROOM else f"{name[: ROOM - 1]}…" for route, name in route_names(found).items()}
+    return short | {view.revision.id: f"revision {view.revision.number}" for view in found.revisions}
 
 
 def heaviest_first(routes: Routes) -> list[Mapping[str, Any]]:

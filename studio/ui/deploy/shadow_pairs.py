@@ -59,7 +59,8 @@ def summary_cells(told: ShadowSummary) -> list[tuple[str, str, str]]:
         ("Calls answered twice", f"{told.n:,}", "The newest 5,000 of the last 30 days."),
         ("Same answer", same, span),
         ("Shadow gave no answer", f"{told.errors:,}", "Timeouts and errors of the shadow; callers noticed nothing."),
-        ("Median, live → shadow", f"{_ms(told.live_ms)} → {_ms(told.shadow_ms)}", "Of the calls that both answered."),
+        ("Median, live", _ms(told.live_ms), "Of the calls that both answered."),
+        ("Median, shadow", _ms(told.shadow_ms), "Of the calls that both answered."),
     ]
     if told.live_json or told.shadow_json:
         text = "Answers that are JSON objects, of the calls that both answered."
