@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from studio.deploy.bundles.port import Served
 
-
 UNPROVEN = """## Prove it yourself
 
 The studio cannot ask this server, for it speaks a form of its own. Compare its answers to some golden examples with
