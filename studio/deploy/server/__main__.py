@@ -16,19 +16,15 @@ def main() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     started = time.perf_counter()
 
-    import uvicorn
-
     from studio.deploy.server.app import Server
+    from studio.deploy.server.drain import serve
     from studio.deploy.server.engine import Engine, Options
 
     options = Options(asked.threads, asked.max_total_tokens, asked.max_concurrent_requests)
     engine = Engine(asked.model_dir, options)
     key = asked.api_key_file.read_text().strip() if asked.api_key_file else ""
     print(f"{asked.served_name} loaded in {time.perf_counter() - started:.1f} s on {engine.device}", flush=True)
-    app = Server(engine, asked.served_name, key).app()
-    uvicorn.run(
-        app, host=asked.host, port=asked.port, log_level="warning", access_log=False, timeout_graceful_shutdown=30
-    )
+    serve(Server(engine, asked.served_name, key), asked.host, asked.port)
 
 
 def _arguments() -> argparse.Namespace:

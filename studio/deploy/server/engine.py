@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from studio.deploy.server.errors import WireError, failed, invalid, overloaded
-from studio.deploy.server.text import TextBuilder
-from studio.deploy.server.wire import Sampling
+from studio.deploy.server.cache import PAGE_TOKENS, PREFILL_TOKENS, cache_tokens, free_bytes, kv_bytes
+from studio.deploy.server.errors import failed, invalid, overloaded
+from studio.deploy.server.pick import Pick
+from studio.deploy.server.sampling import Sampling
+from studio.deploy.server.spell import Text, Token
 
-PAGE_TOKENS = 32
-PREFILL_TOKENS = 1024
-CACHE_BYTES = 1 << 30
 LATE_OUTPUT_S = 5.0
+USUAL_LIMIT = 4096
 
 
 @dataclass(frozen=True)
@@ -30,19 +31,23 @@ class Options:
     max_concurrent: int = 128
 
 
-@dataclass(frozen=True)
-class Token:
-    """One generated token. The last one has `finish`: length, eos_token or stop_sequence."""
+class Ticket:
+    """One request on its way through the server: what it asks, and when it got how far."""
 
-    id: int
-    text: str
-    logprob: float
-    """Of the scores after temperature and cut-offs; 0 when greedy."""
-    special: bool
-    index: int
-    whole: str
-    """All text so far, special tokens left out."""
-    finish: str | None
+    def __init__(self, ids: list[int], sampling: Sampling, arrived: float) -> None:
+        self.ids, self.sampling, self.arrived = ids, sampling, arrived
+        self.pick = Pick(sampling, ids)
+        self.queued = time.perf_counter()
+
+    @property
+    def validation_s(self) -> float:
+        """From its arrival until it was found answerable."""
+        return self.queued - self.arrived
+
+    @property
+    def queue_s(self) -> float:
+        """From then until the engine began to work on it."""
+        return max(0.0, self.pick.started - self.queued) if self.pick.started else 0.0
 
 
 class Engine:
@@ -50,21 +55,22 @@ class Engine:
 
     def __init__(self, folder: Path, options: Options) -> None:
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-        from transformers.utils.logging import disable_progress_bar
 
-        disable_progress_bar()
+        from studio.deploy.server.loading import load_model, load_tokenizer
+        from studio.deploy.server.sampler import Sampler
+
         torch.set_num_threads(options.threads)
         torch.set_grad_enabled(False)
         self.options = options
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-        self.model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype="auto").to(self.device).eval()
+        self.tokenizer: Any = load_tokenizer(folder)
+        self.model: Any = load_model(folder, self.device)
         self.config: Any = self.model.config.get_text_config()
-        self.max_total = options.max_total_tokens or min(self._own_limit(), 4096)
-        self.ends = _end_tokens(self.model.generation_config.eos_token_id, self.tokenizer.eos_token_id)
-        self.specials = set(self.tokenizer.all_special_ids)
-        self.running = 0
+        self.max_total = options.max_total_tokens or min(own_limit(self.config), USUAL_LIMIT)
+        self.ends = end_tokens(self.model.generation_config.eos_token_id, self.tokenizer.eos_token_id)
+        self.text = Text(self.tokenizer)
+        self._picks: set[Pick] = set()
+        self._sampler = Sampler()
         self._manager = self._start()
 
     @property
@@ -72,37 +78,21 @@ class Engine:
         """Whether the batching thread runs."""
         return bool(self._manager.is_running()) and self._manager.background_thread_status.fatal_error is None
 
+    @property
+    def running(self) -> int:
+        """Requests in the server."""
+        return len(self._picks)
+
+    @property
+    def waiting(self) -> int:
+        """Those of them the engine has not begun yet."""
+        return sum(1 for pick in self._picks if not pick.started)
+
     def stop(self) -> None:
         """End the batching thread; requests still in it fail."""
-        self._manager.stop(block=True, timeout=5)
+        self._manager.stop(block=True, timeout=5, hard_stop=True)
 
-    def encode(self, text: str, add_special_tokens: bool = True) -> list[int]:
-        """The text's token ids."""
-        ids: list[int] = self.tokenizer(text, add_special_tokens=add_special_tokens)["input_ids"]
-        return ids
-
-    def spans(self, text: str, add_special_tokens: bool = True) -> list[dict[str, Any]]:
-        """The text's tokens with their places in it."""
-        found = self.tokenizer(text, add_special_tokens=add_special_tokens, return_offsets_mapping=True)
-        pairs = zip(found["input_ids"], found["offset_mapping"], strict=True)
-        return [{"id": token, "text": text[start:stop], "start": start, "stop": stop} for token, (start, stop) in pairs]
-
-    def render(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None = None) -> str:
-        """The conversation through the model's chat template, ready for its answer."""
-        if not messages:
-            raise invalid("`messages` cannot be empty")
-        if not self.tokenizer.chat_template:
-            raise WireError(422, "Template error: template not found", "template_error")
-        try:
-            # As in training: a model that may think aloud was taught to answer at once.
-            text: str = self.tokenizer.apply_chat_template(
-                messages, tools=tools, add_generation_prompt=True, tokenize=False, enable_thinking=False
-            )
-        except Exception as error:  # a template is a program of the model's author: it may raise anything
-            raise WireError(422, f"Template error: {error}", "template_error") from error
-        return text
-
-    def check(self, ids: list[int], sampling: Sampling) -> None:
+    def check(self, ids: list[int], sampling: Sampling, count: int = 1) -> None:
         """Refuse what cannot be answered, before the first byte of an answer."""
         room, asked = self.max_total - len(ids), sampling.max_new_tokens
         if not ids:
@@ -112,66 +102,49 @@ class Engine:
         if asked is not None and asked > room:
             given = f"Given: {len(ids)} `inputs` tokens and {asked} `max_new_tokens`"
             raise invalid(f"`inputs` tokens + `max_new_tokens` must be <= {self.max_total}. {given}")
-        if self.running >= self.options.max_concurrent:
+        if any(not 0 <= token < self.config.vocab_size for token in sampling.logit_bias):
+            raise invalid(f"`logit_bias` names a token that is not one of the model's {self.config.vocab_size}")
+        if self.running + count > self.options.max_concurrent:
             raise overloaded()
 
-    async def generate(self, ids: list[int], sampling: Sampling) -> AsyncGenerator[Token]:
-        """The answer's tokens as they come. Closing the generator cancels the request."""
-        self.check(ids, sampling)
-        self.running += 1
-        outputs: asyncio.Queue[Any] = asyncio.Queue()
-        request = uuid.uuid4().hex
+    async def generate(self, ticket: Ticket) -> AsyncGenerator[list[Token]]:
+        """The answer's tokens, as many at a time as there are. Closing the generator cancels the request."""
+        self.check(ticket.ids, ticket.sampling)
+        pick, request = ticket.pick, uuid.uuid4().hex
+        self._picks.add(pick)
         finished = False
         try:
-            self._submit(request, outputs, ids, sampling)
-            async with aclosing(self._tokens(outputs, sampling.stop)) as tokens:
-                async for token in tokens:
-                    finished = token.finish in ("length", "eos_token")
-                    yield token
+            self._submit(request, ticket)
+            speller = self.text.speller(ticket.sampling, self.ends, self._limit(ticket))
+            while not finished:
+                await pick.news.wait()
+                pick.news.clear()
+                tokens = speller.read(pick)
+                if tokens:
+                    finished = tokens[-1].finish is not None
+                    yield tokens
+                elif pick.error:
+                    raise failed(pick.error)
         finally:
-            self.running -= 1
-            if not finished:
+            self._picks.discard(pick)
+            if not finished or tokens[-1].finish == "stop_sequence":
                 self._cancel(request)
 
-    def _submit(self, request: str, outputs: asyncio.Queue[Any], ids: list[int], sampling: Sampling) -> None:
-        self._manager.register_result_handler(request, outputs.put_nowait)
+    def _limit(self, ticket: Ticket) -> int:
+        return ticket.sampling.max_new_tokens or self.max_total - len(ticket.ids)
+
+    def _submit(self, request: str, ticket: Ticket) -> None:
+        self._sampler.loop = asyncio.get_running_loop()
+        self._manager.register_result_handler(request, partial(_ended, ticket.pick))
         accepted = self._manager.add_request(
-            ids,
+            ticket.ids,
             request_id=request,
-            max_new_tokens=sampling.max_new_tokens or self.max_total - len(ids),
-            streaming=True,
+            max_new_tokens=self._limit(ticket),
             eos_token_id=self.ends,
-            temperature=float(sampling.temperature),
-            top_k=min(sampling.top_k, int(self.config.vocab_size)),
-            top_p=float(sampling.top_p),
+            pick=ticket.pick,
         )
         if accepted is None:
             raise failed("the server is stopping or its engine has died")
-
-    async def _tokens(self, outputs: asyncio.Queue[Any], stops: tuple[str, ...]) -> AsyncGenerator[Token]:
-        builder, seen = TextBuilder(self._decode), 0
-        while True:
-            output = await outputs.get()
-            if output.error:
-                raise failed(output.error)
-            fresh = output.generated_tokens[seen:]
-            for place, token in enumerate(fresh):
-                last = output.is_finished() and place == len(fresh) - 1
-                piece = builder.add(token, last)
-                finish = self._finish(token, builder.text, stops, last)
-                logprob = output.logprobs[seen + place] if seen + place < len(output.logprobs) else 0.0
-                special = token in self.specials
-                yield Token(token, piece, logprob, special, seen + place + 1, builder.text, finish)
-                if finish:
-                    return
-            seen += len(fresh)
-
-    def _finish(self, token: int, text: str, stops: tuple[str, ...], last: bool) -> str | None:
-        if token in self.ends:
-            return "eos_token"
-        if any(stop in text for stop in stops):
-            return "stop_sequence"
-        return "length" if last else None
 
     def _cancel(self, request: str) -> None:
         self._manager.cancel_request(request)
@@ -179,22 +152,13 @@ class Engine:
         handlers = self._manager.output_router.result_handlers
         asyncio.get_running_loop().call_later(LATE_OUTPUT_S, handlers.pop, request, None)
 
-    def _decode(self, ids: list[int]) -> str:
-        text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
-        return text
-
-    def _own_limit(self) -> int:
-        return int(getattr(self.config, "max_position_embeddings", None) or 4096)
-
     def _start(self) -> Any:
         from transformers import ContinuousBatchingConfig, GenerationConfig
 
-        # Not 1.0: with that, no processor would be made and per-request values would be refused.
-        defaults = GenerationConfig(
-            do_sample=True,
-            temperature=0.99,
-            top_k=50,
-            top_p=0.99,
+        # The engine itself takes the highest score; what that is, the sampler decides. It is Python and needs each
+        # token before the next step, so graphs of device calls and steps in advance are out of the question.
+        plain = GenerationConfig(
+            do_sample=False,
             max_new_tokens=128,
             eos_token_id=self.ends,
             pad_token_id=self.model.generation_config.pad_token_id,
@@ -203,22 +167,31 @@ class Engine:
             page_size=PAGE_TOKENS,
             num_blocks=self._cache_tokens() // PAGE_TOKENS,
             max_batch_tokens=PREFILL_TOKENS,
-            per_request_processors=True,
-            return_logprobs=True,
+            max_requests_per_batch=self.options.max_concurrent,
+            use_async_batching=False,
+            use_cuda_graph=False,
         )
-        manager = self.model.init_continuous_batching(generation_config=defaults, continuous_batching_config=batching)
+        manager = self.model.init_continuous_batching(generation_config=plain, continuous_batching_config=batching)
+        manager.logit_processor = self._sampler
         manager.start()
         return manager
 
     def _cache_tokens(self) -> int:
-        """As many tokens as fit 1 GiB, at least one full request and at most 32 768."""
-        heads = getattr(self.config, "num_key_value_heads", None) or self.config.num_attention_heads
-        width = getattr(self.config, "head_dim", None) or self.config.hidden_size // self.config.num_attention_heads
-        per_token = 2 * self.config.num_hidden_layers * heads * width * self.model.dtype.itemsize
-        room = min(CACHE_BYTES // per_token, 32768)
-        return int(max(room, self.max_total + 2 * PAGE_TOKENS, 64 * PAGE_TOKENS))
+        weight = self.model.dtype.itemsize
+        return cache_tokens(free_bytes(self.device), self.device, kv_bytes(self.config, weight), weight, self.max_total)
 
 
-def _end_tokens(configured: int | list[int] | None, own: int | None) -> list[int]:
+def _ended(pick: Pick, output: Any) -> None:
+    if output.error:
+        pick.fail(output.error)
+
+
+def end_tokens(configured: int | list[int] | None, own: int | None) -> list[int]:
+    """The tokens that end an answer: the model's, or else the tokenizer's."""
     ends = own if configured is None else configured
     return [] if ends is None else [ends] if isinstance(ends, int) else list(ends)
+
+
+def own_limit(config: Any) -> int:
+    """The longest text the model was built for."""
+    return int(getattr(config, "max_position_embeddings", None) or USUAL_LIMIT)

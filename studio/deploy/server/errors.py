@@ -25,16 +25,26 @@ class WireError(Exception):
 
 
 class Malformed(Exception):
-    """A body of the wrong shape; TGI answers those in plain text."""
+    """A body that is no request; TGI answers those in plain text."""
+
+    def __init__(self, reason: str, status: int = 422) -> None:
+        self.status = status
+        self.text = f"Failed to deserialize the JSON body into the target type: {reason}" if status == 422 else reason
+        super().__init__(reason)
 
     def response(self) -> Response:
-        """422 with the reason."""
-        return PlainTextResponse(f"Failed to deserialize the JSON body into the target type: {self}", 422)
+        """The reason."""
+        return PlainTextResponse(self.text, self.status)
 
 
 def invalid(reason: str) -> WireError:
     """422: a parameter is out of range or not supported here."""
     return WireError(422, f"Input validation error: {reason}", "validation")
+
+
+def template_error(reason: str) -> WireError:
+    """422: the chat template is missing or refuses the conversation."""
+    return WireError(422, f"Template error: {reason}", "template_error")
 
 
 def unknown_model(asked: str, served: str) -> WireError:
@@ -47,6 +57,16 @@ def unknown_model(asked: str, served: str) -> WireError:
 def overloaded() -> WireError:
     """429: too many requests at once."""
     return WireError(429, "Model is overloaded", "overloaded")
+
+
+def incomplete() -> WireError:
+    """500: something broke on our side."""
+    return WireError(500, "Incomplete generation", "incomplete_generation")
+
+
+def draining() -> WireError:
+    """503: the server is finishing what it has and takes no more; a gateway asks the next one."""
+    return WireError(503, "The server is shutting down", "healthcheck")
 
 
 def failed(reason: str) -> WireError:

@@ -30,7 +30,7 @@ class JsonPromise:
         """Raises a generation error that says where the answer is not what was asked for."""
         try:
             _validator(self.schema).validate(json.loads(text))
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise failed(f"the answer is not JSON ({error})") from error
         except ValidationError as error:
             raise failed(f"the answer does not fit the JSON schema: {error.message[:SHOWN]}") from error
@@ -48,6 +48,8 @@ def promise(response_format: dict[str, Any] | None) -> JsonPromise | None:
     schema = _schema(response_format)
     try:
         validator_for(schema).check_schema(schema)
+    except RecursionError as error:
+        raise invalid("response_format holds a JSON schema that is nested too deeply") from error
     except SchemaError as error:
         raise invalid(f"response_format holds no valid JSON schema: {error.message[:SHOWN]}") from error
     return JsonPromise(schema)

@@ -35,20 +35,25 @@ class StopFilter:
 
     def __init__(self, stops: tuple[str, ...]) -> None:
         self._stops = stops
+        self._longest = max(map(len, stops), default=0)
         self._sent = 0
 
     def release(self, text: str, last: bool) -> str:
         """The part of the whole text so far that may be sent now and was not before."""
-        end = cut(text, self._stops)
+        end = self._end(text) if self._stops else len(text)
         if not last and end == len(text):
             end = len(text) - self._held(text)
         piece = text[self._sent : end]
         self._sent = max(self._sent, end)
         return piece
 
+    def _end(self, text: str) -> int:
+        """As `cut`, but what was sent long ago is not searched again."""
+        start = max(0, self._sent - self._longest)
+        return start + cut(text[start:], self._stops)
+
     def _held(self, text: str) -> int:
-        longest = max((len(stop) for stop in self._stops), default=0)
-        for length in range(min(longest - 1, len(text)), 0, -1):
+        for length in range(min(self._longest - 1, len(text)), 0, -1):
             if any(stop.startswith(text[-length:]) for stop in self._stops):
                 return length
         return 0

@@ -1,31 +1,33 @@
-"""The requests the server takes (TGI's and OpenAI's shapes) and what they ask of the engine."""
+"""The requests the server takes in TGI's own shape, and what every request body has in common."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from studio.deploy.server.errors import Malformed, invalid
+from studio.deploy.server.sampling import Sampling
 
-MAX_STOPS = 4
-UNLIMITED = 1 << 20
-Body = TypeVar("Body", bound=BaseModel)
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How to pick tokens and when to end. Greedy is `top_k=1`."""
-
-    max_new_tokens: int | None = None
-    temperature: float = 1.0
-    top_k: int = 1
-    top_p: float = 1.0
-    stop: tuple[str, ...] = ()
+Body = TypeVar("Body", bound="WireBody")
+SHOWN = 60
+SHORTEN = 200
 
 
-class GenerateParameters(BaseModel):
+class WireBody(BaseModel):
+    """A part of a request. Numbers are numbers and texts are texts, as in TGI; fields nobody knows are refused."""
+
+    model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
+
+    def refuse_unknown(self, harmless: frozenset[str] = frozenset()) -> None:
+        """A field this server does not know might change the answer: say so instead of ignoring it."""
+        unknown = sorted(name for name, value in (self.model_extra or {}).items() if value is not None)
+        for name in unknown:
+            if name not in harmless:
+                raise invalid(f"`{name[:SHOWN]}` is not a parameter this server knows; leave it out")
+
+
+class GenerateParameters(WireBody):
     """TGI's GenerateParameters."""
 
     adapter_id: str | None = None
@@ -49,27 +51,34 @@ class GenerateParameters(BaseModel):
     watermark: bool | None = None
 
     def sampling(self) -> Sampling:
-        """The engine's view. Raises a validation error for what is out of range or not supported."""
-        _refuse(
-            grammar=self.grammar,
-            best_of=self.best_of not in (None, 1),
-            top_n_tokens=self.top_n_tokens,
-            decoder_input_details=self.decoder_input_details,
-            watermark=self.watermark,
-            typical_p=self.typical_p not in (None, 1.0),
-            repetition_penalty=self.repetition_penalty not in (None, 1.0),
-            frequency_penalty=self.frequency_penalty,
+        """The engine's view: greedy unless sampling or one of its settings is asked for. Raises a validation error."""
+        self.refuse_unknown()
+        refuse(
+            grammar=(self.grammar, "tokens cannot be constrained here; deploy to TGI or vLLM for that"),
+            best_of=(self.best_of not in (None, 1), "ask several times instead"),
+            decoder_input_details=(self.decoder_input_details, "likelihoods of the prompt are not kept"),
+            watermark=(self.watermark, "deploy to TGI for that"),
         )
-        _positive(temperature=self.temperature, top_k=self.top_k, max_new_tokens=self.max_new_tokens)
-        if self.top_p is not None and not 0 < self.top_p < 1:
-            raise invalid("`top_p` must be > 0.0 and < 1.0")
-        stop = _stops(self.stop or [])
-        if not self.do_sample and self.temperature is self.top_k is self.top_p is None:
-            return Sampling(self.max_new_tokens, stop=stop)
-        return Sampling(self.max_new_tokens, self.temperature or 1.0, self.top_k or UNLIMITED, self.top_p or 1.0, stop)
+        positive(temperature=self.temperature, top_k=self.top_k, max_new_tokens=self.max_new_tokens)
+        between_0_and_1(top_p=self.top_p, typical_p=self.typical_p)
+        given = (self.temperature, self.top_k, self.top_p, self.typical_p)
+        drawn = bool(self.do_sample) or any(value is not None for value in given)
+        return Sampling(
+            max_new_tokens=self.max_new_tokens,
+            temperature=(self.temperature or 1.0) if drawn else 0.0,
+            top_k=self.top_k or 0,
+            top_p=self.top_p or 1.0,
+            typical_p=self.typical_p or 1.0,
+            repetition_penalty=1.0 if self.repetition_penalty is None else self.repetition_penalty,
+            frequency_penalty=self.frequency_penalty or 0.0,
+            seed=self.seed,
+            logprobs=True,
+            top=self.top_n_tokens or 0,
+            stop=stops(self.stop),
+        )
 
 
-class GenerateRequest(BaseModel):
+class GenerateRequest(WireBody):
     """`/generate`, `/generate_stream`, and `/` (which adds `stream`)."""
 
     inputs: str
@@ -77,72 +86,7 @@ class GenerateRequest(BaseModel):
     stream: bool = False
 
 
-class StreamOptions(BaseModel):
-    """OpenAI's stream_options."""
-
-    include_usage: bool = False
-
-
-class ChatRequest(BaseModel):
-    """`/v1/chat/completions`."""
-
-    messages: list[dict[str, Any]]
-    model: str | None = None
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
-    seed: int | None = None
-    stop: list[str] | str | None = None
-    stream: bool = False
-    stream_options: StreamOptions | None = None
-    logprobs: bool | None = None
-    top_logprobs: int | None = None
-    n: int | None = None
-    tools: list[dict[str, Any]] | None = None
-    tool_choice: Any = None
-    response_format: dict[str, Any] | None = None
-    logit_bias: dict[str, float] | None = None
-
-    def sampling(self) -> Sampling:
-        """The engine's view: sampled unless the temperature is 0, which is greedy."""
-        _refuse(
-            logprobs=self.logprobs or self.top_logprobs,
-            n=self.n not in (None, 1),
-            logit_bias=self.logit_bias,
-            frequency_penalty=self.frequency_penalty,
-            presence_penalty=self.presence_penalty,
-            tool_choice=self.tool_choice not in (None, "auto", "none"),
-        )
-        if self.temperature is not None and self.temperature < 0:
-            raise invalid("`temperature` must not be negative")
-        if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise invalid("`top_p` must be > 0.0 and <= 1.0")
-        limit = self.max_completion_tokens if self.max_tokens is None else self.max_tokens
-        _positive(max_tokens=limit)
-        stop = _stops([self.stop] if isinstance(self.stop, str) else self.stop or [])
-        if self.temperature == 0:
-            return Sampling(limit, stop=stop)
-        return Sampling(limit, self.temperature or 1.0, UNLIMITED, self.top_p or 1.0, stop)
-
-    def conversation(self) -> list[dict[str, Any]]:
-        """The messages as chat templates expect them: content as one string."""
-        return [{**message, "content": _text(message.get("content"))} for message in self.messages]
-
-    @property
-    def usable_tools(self) -> list[dict[str, Any]] | None:
-        """The tools the model may call."""
-        return self.tools if self.tools and self.tool_choice != "none" else None
-
-    @property
-    def wants_usage(self) -> bool:
-        """Whether a stream ends with a usage chunk."""
-        return self.stream_options is not None and self.stream_options.include_usage
-
-
-class TokenizeRequest(BaseModel):
+class TokenizeRequest(WireBody):
     """`/tokenize`."""
 
     inputs: str
@@ -154,33 +98,34 @@ def parse(kind: type[Body], body: Any) -> Body:
     try:
         return kind.model_validate(body)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])[:SHORTEN]
         what = f"missing field `{place}`" if first["type"] == "missing" else f"{place}: {first['msg']}"
-        raise Malformed(what) from error
+        raise Malformed(what[: 2 * SHORTEN]) from error
 
 
-def _refuse(**given: Any) -> None:
-    for name, value in given.items():
+def refuse(**given: tuple[Any, str]) -> None:
+    """Parameters that cannot be honoured here, if given: an error with what to do instead."""
+    for name, (value, instead) in given.items():
         if value:
-            raise invalid(f"{name} is not supported")
+            raise invalid(f"`{name}` is not supported by the embedded server: {instead}")
 
 
-def _positive(**given: float | None) -> None:
+def positive(**given: float | None) -> None:
+    """Each must be above 0 if it is given."""
     for name, value in given.items():
         if value is not None and value <= 0:
             raise invalid(f"`{name}` must be strictly positive")
 
 
-def _stops(stops: list[str]) -> tuple[str, ...]:
-    if len(stops) > MAX_STOPS:
-        raise invalid(f"`stop` supports up to {MAX_STOPS} stop sequences. Given: {len(stops)}")
-    return tuple(stop for stop in stops if stop)
+def between_0_and_1(**given: float | None) -> None:
+    """TGI's bounds for shares: both ends excluded."""
+    for name, value in given.items():
+        if value is not None and not 0 < value < 1:
+            raise invalid(f"`{name}` must be > 0.0 and < 1.0")
 
 
-def _text(content: Any) -> str:
-    if content is None or isinstance(content, str):
-        return content or ""
-    if isinstance(content, list) and all(part.get("type") == "text" for part in content):
-        return "".join(str(part["text"]) for part in content)
-    raise invalid("only text content is supported")
+def stops(given: list[str] | str | None) -> tuple[str, ...]:
+    """Stop strings, the empty ones left out."""
+    found = [given] if isinstance(given, str) else given or []
+    return tuple(stop for stop in found if stop)

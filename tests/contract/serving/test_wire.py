@@ -10,6 +10,7 @@ import pytest
 from tests.fakes.serving import RunningServer
 
 pytestmark = pytest.mark.slow
+JSON = {"content-type": "application/json"}
 CHAT = [{"role": "user", "content": "Hello"}]
 
 
@@ -71,7 +72,7 @@ def test_a_body_of_the_wrong_shape_is_a_plain_text_422(http: httpx.Client, body:
 
 
 def test_a_body_that_is_not_json_is_a_400(http: httpx.Client) -> None:
-    assert http.post("/generate", content=b"{nope").status_code == 400
+    assert http.post("/generate", content=b"{nope", headers=JSON).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_a_body_that_is_not_json_is_a_400(http: httpx.Client) -> None:
         {"stop": ["a", "b", "c", "d", "e"]},
         {"grammar": {"type": "json"}},
         {"best_of": 2},
-        {"repetition_penalty": 1.2},
+        {"repetition_penalty": 0.0},
     ],
 )
 @pytest.mark.parametrize("path", ["/generate", "/generate_stream"])

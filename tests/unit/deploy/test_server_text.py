@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studio.deploy.server.chat import _tool_calls
+from studio.deploy.server.chat import tool_calls
 from studio.deploy.server.errors import Malformed, WireError
+from studio.deploy.server.openai_wire import ChatRequest
+from studio.deploy.server.sampling import Sampling
 from studio.deploy.server.text import StopFilter, TextBuilder, cut
-from studio.deploy.server.wire import ChatRequest, GenerateRequest, Sampling, parse
+from studio.deploy.server.wire import GenerateRequest, parse
 
 
 def decode(ids: list[int]) -> str:
@@ -45,21 +47,21 @@ def test_a_stream_with_stops_sends_what_a_whole_answer_would(tokens: list[str], 
 
 
 def test_tool_calls_are_read_from_their_tags() -> None:
-    found = _tool_calls('I will.\n<tool_call>\n{"name": "look_up", "arguments": {"id": 7}}\n</tool_call>')
+    found = tool_calls('I will.\n<tool_call>\n{"name": "look_up", "arguments": {"id": 7}}\n</tool_call>')
     assert found[0]["function"] == {"name": "look_up", "arguments": json.dumps({"id": 7})}
 
 
 @pytest.mark.parametrize("text", ["<tool_call>{nope}</tool_call>", "<tool_call>{}</tool_call>", "plain"])
 def test_what_is_not_a_call_stays_text(text: str) -> None:
-    assert _tool_calls(text) == []
+    assert tool_calls(text) == []
 
 
 def test_temperature_nought_is_greedy_and_none_is_sampled() -> None:
     def sampling(**fields: object) -> Sampling:
         return parse(ChatRequest, {"messages": [], **fields}).sampling()
 
-    assert sampling(temperature=0).top_k == 1
-    assert sampling().top_k > 1 and sampling(temperature=0.7).temperature == 0.7
+    assert sampling(temperature=0).greedy
+    assert sampling().temperature == 1.0 and sampling(temperature=0.7).temperature == 0.7
     assert sampling(max_completion_tokens=5).max_new_tokens == 5
     assert sampling(stop="x").stop == ("x",)
 
@@ -68,9 +70,9 @@ def test_native_requests_are_greedy_unless_they_ask_for_sampling() -> None:
     def sampling(**parameters: object) -> Sampling:
         return parse(GenerateRequest, {"inputs": "x", "parameters": parameters}).parameters.sampling()
 
-    assert sampling().top_k == 1
-    assert sampling(do_sample=True).top_k > 1
-    assert sampling(top_k=5).top_k == 5
+    assert sampling().greedy
+    assert sampling(do_sample=True).temperature == 1.0
+    assert (sampling(top_k=5).top_k, sampling(top_k=5).greedy) == (5, False)
 
 
 def test_a_wrong_shape_names_the_field() -> None:
