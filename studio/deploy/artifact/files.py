@@ -55,15 +55,20 @@ class StoredFiles:
 
 
 def read_json(files: Files, name: str) -> dict[str, Any]:
-    """A JSON object; {} when the file is missing, too large, not JSON, or something else than an object."""
+    """A JSON object; {} when there is none that can be read."""
+    return told_by(files, name) or {}
+
+
+def told_by(files: Files, name: str) -> dict[str, Any] | None:
+    """A JSON object; None when the file is missing, too large, not JSON, or something else than an object."""
     if not 0 < files.sizes().get(name, 0) <= LARGEST_JSON:
-        return {}
+        return None
     with files.open(name) as stream:
         try:
             found = json.loads(stream.read())
         except (ValueError, RecursionError):
-            return {}
-    return found if isinstance(found, dict) else {}
+            return None
+    return found if isinstance(found, dict) else None
 
 
 def read_text(files: Files, name: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
-from studio.deploy.artifact.files import Files, read_json
+from studio.deploy.artifact.files import Files, read_json, told_by
 
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz")
 """Names under which Python objects are stored: reading one runs whatever it says."""
@@ -100,7 +100,7 @@ def _broken(files: Files, sizes: dict[str, int]) -> Iterator[str]:
                     yield f"{name} is not whole: {why}. Make the model again, or restore it from a backup."
         elif name.endswith(INDEX):
             yield from _missing_shards(read_json(files, name), name, sizes)
-        elif name in CONFIGS and not read_json(files, name):
+        elif name in CONFIGS and told_by(files, name) is None:
             yield f"{name} is not readable JSON. Make the model again, or restore it from a backup."
 
 

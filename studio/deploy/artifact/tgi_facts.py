@@ -12,6 +12,8 @@ CPU_IMAGE = f"{IMAGE}-intel-cpu"
 """For x86 CPUs, with Intel's extension of PyTorch."""
 MODEL_FOLDER = "/data/model"
 """Where the weights are mounted inside the container."""
+MODELS = "/models"
+"""Where the studio's own containers find weights, each under the name it serves: TGI calls itself by that path."""
 PORT = 80
 """The port inside the container."""
 STOP_GRACE_S = 95
