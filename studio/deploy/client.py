@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from studio.deploy.artifact.tgi_facts import MODELS
 from studio.deploy.client_errors import ServerBusy, mapped, reach_own_servers
 
 __all__ = ["Reply", "Said", "ServerBusy", "ServerClient", "timed"]
@@ -60,13 +61,15 @@ class ServerClient:
             return False
 
     def names(self) -> list[str]:
-        """The model names it claims: /v1/models, and TGI's /info where there is one."""
+        """The model names it claims: /v1/models, and TGI's /info where there is one. A TGI in a container claims the
+        path of its weights there, which ends in its name.
+        """
         with mapped(self.endpoint):
             listed = self._get("/v1/models").raise_for_status().json()
             names = [str(model["id"]) for model in listed["data"]]
             if self.dialect != "openai" and (info := self._get("/info")).is_success:
                 names.append(str(info.json()["model_id"]))
-        return sorted(set(names))
+        return sorted({*names, *(name.removeprefix(f"{MODELS}/") for name in names)})
 
     def prompt(self, messages: list[dict[str, Any]]) -> str | None:
         """The exact text it makes of a conversation; None if it does not tell."""
@@ -134,8 +137,8 @@ class ServerClient:
     def _greedy_text(self, text: str, count: int) -> Said:
         with mapped(self.endpoint):
             found = self._inference().text_generation(
-                self._without_doubled_start(text), max_new_tokens=count, details=True
-            )
+                self._without_doubled_start(text), adapter_id=self.name, max_new_tokens=count, details=True
+            )  # a server without adapters does not look at the adapter's name
             ended = found.details.finish_reason == "eos_token"
             made = found.details.tokens[: -1 if ended else None]
             return Said(found.generated_text, [token.id for token in made], tuple(t.text for t in made), ended)

@@ -142,6 +142,7 @@ class Reconciler:
             options=self.revision.spec,
             adapter_folder=weights.adapter if weights else None,
             repository=hub_repository(model),
+            deployment_id=self.revision.deployment_id,
         )
 
     @property

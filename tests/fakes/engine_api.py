@@ -192,6 +192,7 @@ class FakeEngine:
             "remove": self._remove,
             "start": self._start,
             "kill": self._kill,
+            "stop": self._stop,
             "rename": self._rename,
             "logs": _logs,
         }
@@ -215,10 +216,24 @@ class FakeEngine:
         if container.status != "running":
             return _no(409, f"cannot kill container: {container.id}: container {container.id} is not running")
         container.signals.append(query["signal"])
+        if self.ignores_term:
+            return 204, None
         if container.process is not None:
-            container.process.terminate() if query["signal"] == "SIGTERM" else container.process.kill()
-        elif query["signal"] == "SIGKILL" or not self.ignores_term:
-            container.ended(137 if query["signal"] == "SIGKILL" else 0)
+            container.process.terminate()
+        else:
+            container.ended(0)
+        return 204, None
+
+    def _stop(self, container: FakeContainer, query: dict[str, str]) -> Answer:
+        """With no time to leave, which is all that we ask for."""
+        assert query["t"] == "0"
+        container.refresh()
+        if container.status != "running":
+            return 304, None
+        if container.process is not None:
+            container.process.kill()
+        container.signals.append("SIGKILL")
+        container.ended(137)
         return 204, None
 
     def _rename(self, container: FakeContainer, query: dict[str, str]) -> Answer:

@@ -63,6 +63,8 @@ class Launch:
     """The LoRA weights, when only these are pushed."""
     repository: str = ""
     """Where the weights were published on the Hub, as `owner/name@revision`; empty if nowhere."""
+    deployment_id: str = ""
+    """Whose revision it is, for labels that people see."""
 
 
 @dataclass(frozen=True)

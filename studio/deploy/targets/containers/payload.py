@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from studio.deploy.artifact.tgi_facts import STOP_GRACE_S
+from studio.deploy.artifact.tgi_facts import MODELS, STOP_GRACE_S
 from studio.deploy.targets.containers.options import ContainerOptions
 from studio.deploy.targets.port import Launch
 from studio.errors import InvalidInput
 
 REVISION, DEPLOYMENT = "studio.revision", "studio.deployment"
-MODELS, ADAPTERS = "/models", "/adapters"
+ADAPTERS = "/adapters"
 PORT = 8080
 """Above 1024: without capabilities a server cannot listen below."""
 SERVED_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
@@ -117,8 +117,7 @@ def _on_host(folder: Path, options: ContainerOptions) -> str:
 
 
 def _labels(launch: Launch) -> dict[str, str]:
-    deployment = str((launch.options or {}).get("deployment_id", ""))
-    return {REVISION: launch.revision_id, **({DEPLOYMENT: deployment} if deployment else {})}
+    return {REVISION: launch.revision_id, **({DEPLOYMENT: launch.deployment_id} if launch.deployment_id else {})}
 
 
 def _plain_name(name: str) -> str:

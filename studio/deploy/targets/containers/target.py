@@ -19,7 +19,7 @@ from docker.models.containers import Container
 from studio.access.places import Health
 from studio.deploy.artifact.tgi_facts import STOP_GRACE_S
 from studio.deploy.targets.containers import words
-from studio.deploy.targets.containers.engine import address_of, engine, has_image, is_remote, pull
+from studio.deploy.targets.containers.engine import engine, has_image, is_remote, pull
 from studio.deploy.targets.containers.errors import NO_IMAGE, name_taken
 from studio.deploy.targets.containers.options import LOOPBACK, ContainerOptions, options_of
 from studio.deploy.targets.containers.payload import PORT, REVISION, Server, container_name, payload
@@ -40,7 +40,7 @@ REMOTE = (
 class ContainerTarget(ABC):
     """What TGI and vLLM have in common; a handle is the container's id."""
 
-    caps = Caps(adapter=True, grammar=True, grace_s=STOP_GRACE_S)
+    caps = Caps(adapter=True, grammar=True, grace_s=STOP_GRACE_S, outlives_studio=True)
     dialect = ""
 
     def __init__(self, place: Place | None = None) -> None:
@@ -75,12 +75,13 @@ class ContainerTarget(ABC):
             return Look(True, log_tail=f"Unknown: {error.message}")
 
     def stop(self, handle: str, now: bool = False) -> None:
-        """TERM lets it finish its answers; `now` kills. A container that is gone is fine."""
+        """TERM lets it finish its answers; `now` ends it. A container that is gone is fine."""
         with engine(self.place, ASK_S) as client, suppress(NotFound):
             container = client.containers.get(handle)
-            if not now and not str(container.name).endswith(LEAVING):
-                container.rename(f"{container.name}{LEAVING}")  # so that no launch takes it for a server that stays
-            _signal(container, "SIGKILL" if now else "SIGTERM")
+            if now:
+                container.stop(timeout=0)
+            else:
+                _ask_to_leave(container)
 
     def prepare(self, options: dict[str, Any], report: Callable[[str], None]) -> None:
         """Fetch the image if it is missing and the place allows it; this may take long."""
@@ -177,14 +178,15 @@ def _started(container: Container) -> None:
     container.reload()
 
 
-def _signal(container: Container, name: str) -> None:
-    """Send a signal. One that has ended already cannot be asked, which is what we wanted."""
+def _ask_to_leave(container: Container) -> None:
+    """Under another name, so that no launch takes it for a server that stays. One that has ended is left as it is."""
+    if container.status in ENDED:
+        return
+    if not str(container.name).endswith(LEAVING):
+        container.rename(f"{container.name}{LEAVING}")
     try:
-        container.kill(signal=name)
-    except APIError as error:
+        container.kill(signal="SIGTERM")  # unlike the engine's stop, this returns at once
+    except APIError:
         container.reload()
-        if container.status not in (*ENDED, "created"):
-            raise error
-
-
-__all__ = ["ContainerTarget", "address_of"]
+        if container.status not in ENDED:
+            raise
