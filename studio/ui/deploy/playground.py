@@ -100,8 +100,8 @@ def _columns(title: list[str]) -> Iterator[None]:
 
 
 def _draw(title: list[str], spots: list[Any], sides: list[Side]) -> None:
-    for name, spot, side in zip(title, spots, sides, strict=True):
-        with spot.container(border=True, gap="xsmall"):
+    for place, (name, spot, side) in enumerate(zip(title, spots, sides, strict=True)):
+        with spot.container(border=True, gap="xsmall", key=f"try_side_{place}"):
             st.markdown(f"**{plain(name)}**")
             st.caption(timing(side))
             if side.error:

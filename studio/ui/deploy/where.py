@@ -16,7 +16,7 @@ from studio.ui.state import current_actor, current_studio, reported_errors
 HERE, ADDRESS = "embedded", "external"
 LABELS = {HERE: "Embedded server (this machine)", ADDRESS: "A server at an address"}
 FRESH_S = 60.0
-DIALECTS = {"openai": "OpenAI's API", "vllm": "vLLM's API", "tgi": "TGI's API"}
+DIALECTS = {"": "What it says of itself", "tgi": "TGI's API", "vllm": "vLLM's API", "openai": "OpenAI's API"}
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,11 @@ def choose_where() -> Where:
 
 def _address() -> Where:
     url = st.text_input("Address", placeholder="http://gpu-1:8080", key="deploy_url")
-    name = st.text_input("Model name there", key="deploy_served_name")
+    name = st.text_input("Model name there", placeholder="Empty: the revision's own name", key="deploy_served_name")
     dialect = st.selectbox("It speaks", list(DIALECTS), format_func=DIALECTS.__getitem__, key="deploy_dialect")
     key = st.text_input("API key", type="password", key="deploy_key", autocomplete="off")
-    return Where(ADDRESS, None, {"url": url, "served_name": name, "dialect": dialect}, key)
+    given = {"url": url, "model": name, "dialect": dialect}
+    return Where(ADDRESS, None, {option: value for option, value in given.items() if value}, key or "")
 
 
 def _health(place: ServingPlace) -> None:
