@@ -10,8 +10,9 @@ from storage.artifacts import Artifacts
 from storage.tables import Model
 from studio.deploy.artifact import Problem, adapter_of, chosen_form, export, preflight_model
 from studio.deploy.artifact.forms import ADAPTER, MERGED, adapter_digest
+from studio.deploy.published import hub_repository
 from studio.deploy.targets.catalog import serving_target
-from studio.deploy.targets.port import Place
+from studio.deploy.targets.port import Choosy, Place
 from studio.errors import Conflict
 from studio.settings import Settings
 
@@ -50,7 +51,11 @@ class Folders:
 
 def problems(artifacts: Artifacts, settings: Settings, wanted: Wanted) -> list[Problem]:
     """What speaks against it, blocking problems first; nothing is copied."""
-    return preflight_model(artifacts, settings, wanted.model, wanted.kind, wanted.form, wanted.place, wanted.options)
+    target = serving_target(wanted.kind, wanted.place)
+    first = target.refusals(hub_repository(wanted.model)) if isinstance(target, Choosy) else []
+    return [Problem(text) for text in first] + preflight_model(
+        artifacts, settings, wanted.model, wanted.kind, wanted.form, wanted.place, wanted.options
+    )
 
 
 def examine(artifacts: Artifacts, settings: Settings, wanted: Wanted) -> Fitness:

@@ -86,9 +86,13 @@ class Asker:
             raise Silent(
                 f"{self.url} did not answer within {self.timeout_s:g} s. Check that it is not busy."
             ) from error
+        except httpx.ConnectError as error:
+            raise NobodyThere(
+                f"Nothing answers at {self.url} ({error}). Check the address and that it runs."
+            ) from error
         except httpx.HTTPError as error:
             why = str(error) or type(error).__name__
-            raise Unavailable(f"{self.url} cannot be reached ({why}). Check the address and that it runs.") from error
+            raise Unavailable(f"{self.url} broke off ({why}). Check the address and look into its log.") from error
 
     def _read(self, reply: httpx.Response) -> Answer:
         if reply.is_redirect:
@@ -110,6 +114,10 @@ class Asker:
 def _tls() -> ssl.SSLContext:
     """Reading the certificates takes longer than most questions do."""
     return httpx.create_ssl_context()
+
+
+class NobodyThere(Unavailable):
+    """No server listens at the address."""
 
 
 class Silent(Unavailable):

@@ -30,6 +30,7 @@ LONGEST_NAME = 32
 THEIR_HOST = ".endpoints.huggingface.cloud"
 API_S = 30.0
 LOOK_S = 10.0
+NOT_ON_THE_HUB = "Inference Endpoints load a model from the Hub. Publish this one there first."
 SEEN = "seen.json"
 """In the revision's own folder."""
 COMING = ("pending", "initializing", "updating", "running", "scaledToZero")
@@ -109,6 +110,16 @@ class EndpointsTarget:
             else:
                 self.api.pause_inference_endpoint(handle, namespace=self.namespace)
 
+    def refusals(self, repository: str) -> list[str]:
+        """It must be on the Hub, and somebody must have confirmed what it costs."""
+        found = [] if repository else [NOT_ON_THE_HUB]
+        if not self.options.get("confirmed"):
+            found.append(
+                f"Serving at {self.place.name or 'Hugging Face'} costs money. Test the place to see its price, "
+                "and confirm it under Settings, Serving."
+            )
+        return found
+
     def scale_to_zero(self, handle: str) -> None:
         """Let it sleep until the next call, which then waits for it to load. Raises StudioError."""
         with plain_errors():
@@ -167,7 +178,7 @@ class EndpointsTarget:
 
     def _create(self, name: str, launch: Launch) -> InferenceEndpoint:
         if not launch.repository:
-            raise InvalidInput("Inference Endpoints load a model from the Hub. Publish this one there first.")
+            raise InvalidInput(NOT_ON_THE_HUB)
         if not self.options.get("confirmed"):
             raise InvalidInput(
                 f"Serving there costs money: {self.price().sentence} Confirm that under Settings, Serving, first."

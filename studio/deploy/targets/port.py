@@ -120,6 +120,15 @@ class Checkable(Protocol):
 
 
 @runtime_checkable
+class Choosy(Protocol):
+    """A target that can tell, without asking anybody, why it would not serve a model."""
+
+    def refusals(self, repository: str) -> list[str]:
+        """What has to be done first for a model with this repository on the Hub (empty if it has none)."""
+        ...
+
+
+@runtime_checkable
 class Sleeper(Protocol):
     """A target whose servers can cost nothing while nobody calls."""
 

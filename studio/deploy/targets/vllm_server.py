@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from studio.access.origins import addresses_of, is_public
 from studio.access.places import Health
-from studio.deploy.targets.asking import Answer, Asker, Silent
+from studio.deploy.targets.asking import Answer, Asker, NobodyThere, Silent
 from studio.deploy.targets.dialects import key_is_needed
 from studio.deploy.targets.port import Caps, Launch, Look, Place, Running
 from studio.errors import Conflict, InvalidInput, StudioError, Unavailable
@@ -54,6 +54,8 @@ class VllmServerTarget:
         name, _, path = handle.partition("=")
         try:
             card = self._quick().models().get(name)
+        except NobodyThere as error:
+            return Look(False, error.message)  # and its adapters went with it
         except StudioError as error:
             return Look(True, f"Nothing is known now: {error.message}")
         if card is None:

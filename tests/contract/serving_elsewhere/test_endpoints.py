@@ -161,6 +161,12 @@ def test_a_model_that_is_not_on_the_hub_is_refused(hub: FakeEndpointsApi, launch
         target().launch(launches())
 
 
+def test_what_must_be_done_first_is_known_without_asking(hub: FakeEndpointsApi) -> None:
+    assert target().refusals(REPOSITORY) == []
+    assert len(target(confirmed=False).refusals("")) == 2
+    assert hub.lines == []
+
+
 def test_a_token_goes_to_no_other_host(hub: FakeEndpointsApi, launches: Launches, tmp_path: Path) -> None:
     there, launch = target(), launched(launches)
     handle = there.launch(launch).handle

@@ -1,0 +1,153 @@
+"""Revisions at servers elsewhere, as the reconciler brings them up, finds them again and lets them go."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from storage.artifacts import Artifacts
+from storage.database import Database
+from storage.tables import Deployment, Model, Project, Revision
+from studio.access.actor import Actor
+from studio.access.secrets import SecretBox
+from studio.deploy.places import ServingPlaces
+from studio.deploy.reconcile import reconcile, stop_servers
+from studio.deploy.targets.endpoints import SEEN
+from studio.errors import Conflict
+from studio.settings import Settings
+from tests.fakes.endpoints_api import TOKEN, FakeEndpointsApi
+from tests.fakes.tgi import FakeTgi
+
+Make = Callable[..., Revision]
+
+
+@pytest.fixture
+def places(database: Database, settings: Settings) -> ServingPlaces:
+    return ServingPlaces(database, SecretBox(settings.secrets))
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEndpointsApi]:
+    from huggingface_hub import constants
+
+    server = FakeEndpointsApi()
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "ENDPOINT", server.origin)
+    monkeypatch.setattr(constants, "INFERENCE_ENDPOINTS_ENDPOINT", f"{server.origin}/v2")
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def revision_at(database: Database, project: Project, settings: Settings) -> Make:
+    def make(kind: str, place_id: str, key: str = "", **values: Any) -> Revision:
+        with database.write() as session:
+            model = Model(project_id=project.id, name="tuned", kind="tuned", hub_id="acme/triage", hub_revision="abc")
+            deployment = Deployment(project_id=project.id, alias="triage")
+            session.add_all([model, deployment])
+            session.flush()
+            sealed = SecretBox(settings.secrets).encrypt(key) if key else ""
+            row = Revision(
+                deployment_id=deployment.id,
+                model_id=model.id,
+                number=1,
+                target=kind,
+                place_id=place_id,
+                **{"state": "launching", "spec": {"served_name": "triage-r1", "encrypted_key": sealed}, **values},
+            )
+            session.add(row)
+        return row
+
+    return make
+
+
+@pytest.fixture
+def step(database: Database, settings: Settings, artifacts: Artifacts) -> Callable[[Revision], Revision]:
+    """One pass of the worker, and the revision after it. A look that was good for a while is forgotten."""
+
+    def go(revision: Revision) -> Revision:
+        (settings.root / "servers" / revision.id / SEEN).unlink(missing_ok=True)
+        reconcile(database, settings, artifacts)
+        with database.read() as session:
+            return session.get_one(Revision, revision.id)
+
+    return go
+
+
+def test_an_endpoint_gets_its_address_later_and_is_paused_at_the_end(
+    hub: FakeEndpointsApi,
+    places: ServingPlaces,
+    revision_at: Make,
+    step: Callable[[Revision], Revision],
+    database: Database,
+    operator: Actor,
+) -> None:
+    place = places.save(operator, "hf", "endpoints", "", TOKEN, {"confirmed": True})
+    revision = step(revision_at("endpoints", place.id, TOKEN))
+    assert (revision.endpoint, revision.spec["served_name"]) == ("", "/repository")
+    assert hub.asked[0]["model"]["repository"] == "acme/triage" and hub.asked[0]["model"]["revision"] == "abc"
+    assert step(revision).endpoint == ""
+    hub.move(revision.handle, "running")
+    assert step(revision).endpoint == hub.serves
+    with database.write() as session:
+        session.get_one(Revision, revision.id).desired = "stopped"
+    for _ in range(2):
+        revision = step(revision)
+    assert (revision.state, revision.handle) == ("stopped", "")
+    assert [found["status"]["state"] for found in hub.endpoints.values()] == ["paused"]
+
+
+def test_an_endpoint_goes_on_when_the_studio_stops(
+    hub: FakeEndpointsApi,
+    places: ServingPlaces,
+    revision_at: Make,
+    step: Callable[[Revision], Revision],
+    database: Database,
+    settings: Settings,
+    artifacts: Artifacts,
+    operator: Actor,
+) -> None:
+    place = places.save(operator, "hf", "endpoints", "", TOKEN, {"confirmed": True})
+    revision = step(revision_at("endpoints", place.id, TOKEN))
+    stop_servers(database, settings, artifacts)
+    assert hub.asked_for("/pause") == 0 and step(revision).handle == revision.handle
+    assert len(hub.asked) == 1
+
+
+def test_only_what_can_sleep_is_put_to_sleep(
+    hub: FakeEndpointsApi,
+    places: ServingPlaces,
+    revision_at: Make,
+    step: Callable[[Revision], Revision],
+    operator: Actor,
+) -> None:
+    place = places.save(operator, "hf", "endpoints", "", TOKEN, {"confirmed": True})
+    revision = step(revision_at("endpoints", place.id, TOKEN))
+    places.scale_to_zero(operator, revision.id)
+    assert hub.endpoints[revision.handle]["status"]["state"] == "scaledToZero"
+
+
+def test_an_external_server_cannot_be_put_to_sleep(
+    places: ServingPlaces, revision_at: Make, step: Callable[[Revision], Revision], operator: Actor
+) -> None:
+    with FakeTgi(name="/data/model").running() as server:
+        place = places.save(operator, "theirs", "external", server.url, "", {"model": "/data/model"})
+        revision = step(revision_at("external", place.id))
+        assert (revision.endpoint, revision.dialect) == (server.url, "tgi")
+        assert revision.spec["served_name"] == "/data/model"
+        with pytest.raises(Conflict, match="cannot sleep"):
+            places.scale_to_zero(operator, revision.id)
+
+
+def test_checking_a_place_says_what_is_wrong_and_raises_nothing(places: ServingPlaces, operator: Actor) -> None:
+    with FakeTgi(name="/data/model").running() as server:
+        place = places.save(operator, "theirs", "external", server.url)
+        assert places.check(operator, place.id).offers == {"dialect": "tgi"}
+    with socket.socket() as taken:  # an address where nobody listens, and nobody else can
+        taken.bind(("127.0.0.1", 0))
+        nobody = places.save(operator, "gone", "external", f"http://127.0.0.1:{taken.getsockname()[1]}")
+        gone = places.check(operator, nobody.id)
+    assert not gone.ok and "Nothing answers" in gone.sentence
