@@ -1,4 +1,4 @@
-"""The worker process: runs jobs, keeps model servers as desired, watches new ones, collects labels. Imports no torch."""
+"""The worker process: runs jobs, keeps model servers as desired, collects labels. Imports no torch."""
 
 from __future__ import annotations
 
@@ -82,14 +82,14 @@ def work(settings: Settings, stop: threading.Event) -> None:
     """
     database, artifacts = Database(settings.database), Artifacts(settings.artifacts)
     worker = LocalWorker(settings, database)
+    steps = _steps(database, settings, artifacts)
     others = [
-        Periodic("deployments", RECONCILE_S, _reconcile(database, settings, artifacts), stop),
-        Periodic("guardrail", RECONCILE_S, _guard(database), stop),
-        Periodic("warm servers", COOL_S, _cool(database, settings), stop),
+        Periodic("deployments", RECONCILE_S, lambda: steps()(), stop),
+        Periodic("guardrail", RECONCILE_S, lambda: _guard(database), stop),
+        Periodic("warm servers", COOL_S, lambda: _cool(database, settings), stop),
         Periodic("labels", LISTEN_S, _collect(settings), stop),
         Periodic("old runs", CLEAN_S, lambda: clean(database, settings), stop),
         Periodic("old figures", CLEAN_S, lambda: _clean_traffic(database), stop),
-        Periodic("old traffic", CLEAN_S, _clean_traffic(database), stop),
     ]
     for other in others:
         other.start()
@@ -99,6 +99,7 @@ def work(settings: Settings, stop: threading.Event) -> None:
         other.join(PATIENCE_S)
         if other.bug:
             raise other.bug
+    steps().close()
     _stop_servers(database, settings, artifacts)
     worker.stop_all()
     worker.close()
@@ -116,41 +117,26 @@ def _clean_traffic(database: Database) -> int:
     return clean_traffic(database)
 
 
-def _reconcile(database: Database, settings: Settings, artifacts: Artifacts) -> Callable[[], object]:
+def _steps(database: Database, settings: Settings, artifacts: Artifacts) -> Callable[[], SideBySide]:
     @cache
-    def steps() -> SideBySide:
+    def made() -> SideBySide:
         from studio.deploy.side_by_side import SideBySide
 
         return SideBySide(database, settings, artifacts)
 
-    return lambda: steps()()
+    return made
 
 
-def _guard(database: Database) -> Callable[[], object]:
-    def call() -> None:
-        from studio.deploy.guard import guard
+def _guard(database: Database) -> None:
+    from studio.deploy.guard import guard
 
-        guard(database)
-
-    return call
+    guard(database)
 
 
-def _cool(database: Database, settings: Settings) -> Callable[[], object]:
-    def call() -> None:
-        from studio.deploy.cooling import cool
+def _cool(database: Database, settings: Settings) -> None:
+    from studio.deploy.cooling import cool
 
-        cool(database, settings)
-
-    return call
-
-
-def _clean_traffic(database: Database) -> Callable[[], object]:
-    def call() -> None:
-        from studio.deploy.traffic import clean_traffic
-
-        clean_traffic(database)
-
-    return call
+    cool(database, settings)
 
 
 def _collect(settings: Settings) -> Callable[[], object]:

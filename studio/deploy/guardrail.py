@@ -16,7 +16,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from studio.deploy.histogram import bucket_of, percentile
+from studio.deploy.histogram import above, percentile
 from studio.deploy.rules import GuardrailRules
 from studio.deploy.traffic import RouteStats
 from studio.scoring.proportions import binomial_upper_tail, fisher_upper_tail
@@ -85,7 +85,7 @@ def _slowness(live: RouteStats, canary: RouteStats, rules: GuardrailRules, allow
     if usual is None or answers < rules.calls or sum(live.histogram) < rules.calls:
         return fine
     limit = usual * rules.latency_factor
-    slow = sum(canary.histogram[bucket_of(limit) + 1 :])  # buckets that are wholly above
+    slow = int(above(canary.histogram, limit))
     p_value = binomial_upper_tail(slow, answers, SLOW_SHARE)
     evidence = fine.evidence | {"slow": slow, "answers": answers, "limit_ms": limit, "slow_p_value": p_value}
     if p_value >= allowed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
@@ -44,6 +45,15 @@ def percentile(histogram: Sequence[int], percent: float) -> float | None:
             return _inside(bucket, max(wanted - before, 0) / count)
         before += count
     return BUCKETS_MS[-1]
+
+
+def above(histogram: Sequence[int], milliseconds: float) -> float:
+    """How many took longer, as if latencies lay evenly on the logarithmic width of the bucket that is cut."""
+    cut = bucket_of(milliseconds)
+    if not 0 < cut < len(BUCKETS_MS):
+        return float(sum(histogram[cut + 1 :]))
+    low, high = BUCKETS_MS[cut - 1], BUCKETS_MS[cut]
+    return sum(histogram[cut + 1 :]) + histogram[cut] * math.log(high / milliseconds) / math.log(high / low)
 
 
 def _inside(bucket: int, share: float) -> float:
