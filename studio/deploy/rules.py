@@ -53,6 +53,8 @@ class Rules(_Strict):
     smoke: list[SmokePrompt] = Field(default_factory=list, max_length=MOST_SMOKE_PROMPTS)
     timeout_s: float | None = Field(None, gt=0, le=3600)
     """Seconds a route has for its first byte; the gateway's setting when left out."""
+    fallback: bool = True
+    """Whether the provider's model, without a share, answers when no revision does; false keeps calls off it."""
     keep_warm_hours: float | None = Field(24.0, ge=0)
     """Hours that a revision which lost its traffic keeps running, for an instant undo; null keeps it for ever."""
 

@@ -14,6 +14,8 @@ from studio.gateway.http import JSON, Message, Receive, Request, Send
 Handler = Callable[[Request], Awaitable[None]]
 Background = Callable[[], Awaitable[None]]
 
+PREPARE_S = 5.0
+
 log = logging.getLogger(__name__)
 
 
@@ -26,11 +28,13 @@ class Gateway:
         background: list[Background],
         on_stop: Callable[[], None],
         answers: Counter[int],
+        first: Background | None = None,
     ) -> None:
         self._exact = {(method, path): handler for method, path, handler in routes if "{" not in path}
         self._patterns = [(method, _pattern(path), handler) for method, path, handler in routes if "{" in path]
         self._paths = {path for _, path, _ in routes if "{" not in path}
         self._background = background
+        self._first = first
         self._on_stop = on_stop
         self._answers = answers
 
@@ -61,6 +65,11 @@ class Gateway:
             raise ApiError(405, f"{request.method} is not possible here.", code="method_not_allowed")
         raise ApiError(404, f"There is nothing at {path[:200]}. Chat is at /v1/chat/completions.", code="not_found")
 
+    async def _prepare(self) -> None:
+        """What has to be there before the first caller is; if it takes long, callers are told so instead."""
+        if self._first:
+            await asyncio.wait([asyncio.ensure_future(self._first())], timeout=PREPARE_S)
+
     def _counted(self, send: Send) -> Send:
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -73,6 +82,7 @@ class Gateway:
         """Run the background work from the server's start to its end."""
         tasks: list[asyncio.Future[None]] = []
         while (await receive())["type"] == "lifespan.startup":
+            await self._prepare()
             tasks = [asyncio.ensure_future(work()) for work in self._background]
             await send({"type": "lifespan.startup.complete"})
         for task in tasks:

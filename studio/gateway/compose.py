@@ -79,4 +79,5 @@ def build_gateway(
         background=[routing.keep_fresh, cache.note_used, sync, write_figures, shadowing.run],
         on_stop=stop,
         answers=answers,
+        first=routing.refresh,
     )

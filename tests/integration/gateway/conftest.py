@@ -31,6 +31,7 @@ from tests.fakes.upstream import MODELS, FakeUpstream, serve
 
 HALF = ("unwell", "busy", "broken", "failed", "refuses", "cut", "silent", "picky", "polite")
 """Moods of which there is an alias with a healthy standby."""
+PATIENT_S = 60.0
 UPSTREAM_KEY = "sk-provider-0123456789abcdefghijklmnop"
 
 
@@ -85,12 +86,12 @@ class Stack:
 
 
 @contextmanager
-def running_gateway(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
+def running_gateway(settings: Settings, timeout_s: float = 1) -> Iterator[subprocess.Popen[bytes]]:
     environment = {
         **os.environ,
         "STUDIO_HOME": str(settings.home),
         "STUDIO_GATEWAY_PORT": str(settings.gateway_port),
-        "STUDIO_UPSTREAM_TIMEOUT_S": "1",
+        "STUDIO_UPSTREAM_TIMEOUT_S": str(timeout_s),
         "STUDIO_MAX_BODY_MB": "1",
     }
     process = subprocess.Popen([sys.executable, "-m", "studio.gateway"], env=environment)
@@ -175,7 +176,7 @@ def find_port() -> int:
 
 
 @contextmanager
-def running_stack(home: Path, migrated_file: Path) -> Iterator[Stack]:
+def running_stack(home: Path, migrated_file: Path, timeout_s: float = 1) -> Iterator[Stack]:
     settings = make_settings(home, find_port())
     home.mkdir(parents=True)
     shutil.copy(migrated_file, home / "studio.db")
@@ -183,7 +184,7 @@ def running_stack(home: Path, migrated_file: Path) -> Iterator[Stack]:
     with serve(upstream_port) as upstream:
         url = f"http://127.0.0.1:{upstream_port}"
         project, secret, key_id = fill(database, settings, url, f"http://127.0.0.1:{find_port()}")
-        with running_gateway(settings) as process:
+        with running_gateway(settings, timeout_s) as process:
             yield Stack(
                 settings, database, project, secret, key_id, upstream, settings.gateway_url, process, upstream_port
             )
@@ -193,6 +194,13 @@ def running_stack(home: Path, migrated_file: Path) -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Iterator[Stack]:
     with running_stack(tmp_path_factory.mktemp("gateway") / "home", migrated_file) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def patient_stack(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Iterator[Stack]:
+    """A stack that gives up no server because the machine is busy."""
+    with running_stack(tmp_path_factory.mktemp("gateway") / "home", migrated_file, PATIENT_S) as made:
         yield made
 
 
