@@ -287,6 +287,7 @@ def _end(container: FakeContainer) -> None:
 
 class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
+    request_queue_size = 128
 
 
 def _handler(engine: FakeEngine) -> type[BaseHTTPRequestHandler]:
@@ -314,9 +315,10 @@ def _handler(engine: FakeEngine) -> type[BaseHTTPRequestHandler]:
             self.send_response(status)
             self.send_header("content-type", "application/json")
             self.send_header("api-version", "1.47")
-            self.send_header("content-length", str(len(data)))
+            chunked = self.path.split("?")[0].endswith("/images/create") and status == 200
+            self.send_header(*(("transfer-encoding", "chunked") if chunked else ("content-length", str(len(data)))))
             self.end_headers()
-            self.wfile.write(data)
+            self.wfile.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if chunked else data)
 
         def address_string(self) -> str:
             return "unix"

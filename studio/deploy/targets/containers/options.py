@@ -17,6 +17,7 @@ PER_REVISION = ("gpu", "gpu_share", "dtype", "quantize", "max_total_tokens")
 """Whoever may deploy may set these; the others reach into the machine and belong to the place."""
 LOOPBACK = "127.0.0.1"
 SHARED_NETWORKS = ("host", "bridge", "default", "none")
+GPU_ID = r"\d+|(GPU|MIG)-[A-Za-z0-9-]+"
 # Flags the studio sets itself, and flags that run code, read files or send data elsewhere.
 FORBIDDEN_FLAGS = """
     --model --model-id --revision --served-model-name --tokenizer --tokenizer-config-path --chat-template --config
@@ -75,7 +76,7 @@ class ContainerOptions(BaseModel):
     def _gpu(cls, given: Any) -> str:
         chosen = ",".join(str(part) for part in given) if isinstance(given, list) else str(given or "all")
         cleaned = chosen.replace(" ", "")
-        if not re.fullmatch(r"all|none|[A-Za-z0-9-]+(,[A-Za-z0-9-]+)*", cleaned):
+        if cleaned not in ("all", "none") and not all(re.fullmatch(GPU_ID, one) for one in cleaned.split(",")):
             raise ValueError("write all, none, or ids such as 0,1")
         return cleaned
 
