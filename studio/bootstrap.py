@@ -17,8 +17,10 @@ from studio.capture.imports import Imports
 from studio.capture.logs import Logs
 from studio.curate.datasets import Datasets
 from studio.demo.sample import Sample
+from studio.deploy.bundles.service import LaunchBundles
 from studio.deploy.deployments import Deployments
 from studio.deploy.places import ServingPlaces
+from studio.deploy.publish.service import Publishing
 from studio.deploy.shadows import Shadows
 from studio.deploy.traffic import Traffic
 from studio.evaluate.evaluations import Evaluations
@@ -66,6 +68,8 @@ class Studio:
     takeaways: Takeaways
     evaluations: Evaluations
     deployments: Deployments
+    publishing: Publishing
+    launch_bundles: LaunchBundles
     serving_places: ServingPlaces
     traffic: Traffic
     shadows: Shadows
@@ -109,6 +113,8 @@ def build_studio(settings: Settings | None = None) -> Studio:
         takeaways=Takeaways(database, artifacts, jobs, settings, training),
         evaluations=Evaluations(database, artifacts, jobs),
         deployments=deployments,
+        publishing=Publishing(database, artifacts, jobs, settings),
+        launch_bundles=LaunchBundles(database, artifacts, settings),
         serving_places=ServingPlaces(database, secrets),
         traffic=Traffic(database),
         shadows=Shadows(database, datasets, labeling),

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from studio.cli import admin, demo, elsewhere, labeling, loop, places, serving_places, training
+from studio.cli import admin, demo, elsewhere, labeling, loop, places, publishing, serving_places, training
 from studio.cli.terminal import fail
 from studio.errors import StudioError
 
@@ -22,6 +22,7 @@ training.add_to(app)
 places.add_to(app)
 serving_places.add_to(app)
 elsewhere.add_to(app)
+publishing.add_to(app)
 labeling.add_to(app)
 demo.add_to(app)
 

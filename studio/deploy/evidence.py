@@ -22,12 +22,20 @@ def evidence_of(session: Session, deployment_id: str, revision_ids: Iterable[str
 
 def _of(session: Session, revision: Revision) -> dict[str, Any]:
     model = session.get_one(Model, revision.model_id)
-    version = _version(session, model)
-    evaluation = _evaluation(session, model, version)
     return {
         "number": revision.number,
         "digest": revision.digest or model.digest,
         "form": revision.form,
+        **known_of(session, model),
+        **proven(revision),
+    }
+
+
+def known_of(session: Session, model: Model) -> dict[str, Any]:
+    """Its data version, and the newest evaluation of it with its scores; empty where there is none."""
+    version = _version(session, model)
+    evaluation = _evaluation(session, model, version)
+    return {
         "model": model.name,
         "dataset_version_id": version.id if version else None,
         "dataset": _name(session, version) if version else "",
@@ -35,7 +43,6 @@ def _of(session: Session, revision: Revision) -> dict[str, Any]:
         "evaluation_id": evaluation.id if evaluation else None,
         "evaluated_on": _evaluated_on(session, evaluation) if evaluation else "",
         "scores": dict(evaluation.summary["models"][model.id]) if evaluation else {},
-        **proven(revision),
     }
 
 

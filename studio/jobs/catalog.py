@@ -28,6 +28,7 @@ HANDLERS: dict[str, str] = {
     "label_value": "studio.train.rehearse.label_jobs:label_value",
     "evaluate": "studio.evaluate.jobs:evaluate",
     "deploy": "studio.deploy.jobs:deploy",
+    "publish_model": "studio.deploy.publish.jobs:publish_model",
     "next_turn": "studio.improve.jobs:next_turn",
     "sample_traffic": "studio.demo.jobs:sample_traffic",
     "sample_labels": "studio.demo.jobs:sample_labels",
