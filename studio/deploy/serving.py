@@ -15,6 +15,7 @@ from studio.access.actor import Actor, Role, permit
 from studio.access.secrets import SecretBox
 from studio.asking.provider import refuse_without_address
 from studio.deploy.artifact import Problem
+from studio.deploy.artifact.forms import Choice, chosen_form
 from studio.deploy.asking import client_for, server_folder
 from studio.deploy.client import Reply, ServerClient, timed
 from studio.deploy.fitness import Wanted, problems
@@ -101,6 +102,16 @@ class Serving(DeployService):
             _refuse_other_place(session, target, place_id)
             model = _servable(session, project_id, model_id, serving_target(target, place).caps)
         return problems(self.artifacts, self.settings, Wanted(model, target, form, place, dict(options or {})))
+
+    def form_of(
+        self, project_id: str, model_id: str, target: str = "embedded", place_id: str | None = None, form: str = "auto"
+    ) -> Choice:
+        """In which form the model would be pushed there, and why. Raises Conflict where there is no safe one."""
+        _refuse_unknown(form, FORMS, "form")
+        place = place_at(self.database, self.settings, place_id)
+        with self.database.read() as session:
+            model = model_of(session, project_id, model_id)
+        return chosen_form(self.artifacts, model, target, form, place)
 
     def stop(self, actor: Actor, revision_id: str) -> Revision:
         """Stop the revision's server. Raises Conflict while it has traffic or shadows others'."""

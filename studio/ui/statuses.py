@@ -18,7 +18,7 @@ _LOOKS: dict[str, tuple[Color, str]] = {
 _MEANING = {
     "ok succeeded ready live complete completed done verified confirmed passed active published up": "good",
     "error failed refused unhealthy down crashed lost": "bad",
-    "running starting launching gating restarting stopping exporting": "busy",
+    "running starting preflight launching gating restarting stopping exporting": "busy",
     "publishing collecting draining open": "busy",
     "queued pending waiting planned new created draft paused": "waiting",
     "aborted cut cancelling disputed stale degraded": "warning",

@@ -34,7 +34,8 @@ CHROMIUM_FLAGS = [
 SETTLED = "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]"
 HARMLESS = ("/_stcore/health", "/_stcore/host-config")
 """A deep link makes Streamlit's page ask for these below the page's path first; it finds them at the root next."""
-WAIT_MS = 20_000
+WAIT_MS = 60_000
+expect.set_options(timeout=WAIT_MS)  # its own 5 s are too few for a first visit on a busy machine
 SAMPLE_CALLS = 600
 
 

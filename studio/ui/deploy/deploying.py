@@ -19,6 +19,7 @@ FORMS = {
     "merged": "Whole weights",
     "adapter": "The adapter beside its base",
 }
+PUSHED = {"merged": "As whole weights", "adapter": "As an adapter"}
 STRATEGIES = {
     "blue_green": "Beside what runs (no gap)",
     "recreate": "Stop the others first (the place holds only one)",
@@ -80,9 +81,20 @@ def _problems(project: Project, wanted: Wanted) -> bool:
         )
     for problem in found:
         icon, color = ("block", "red") if problem.blocking else ("info", "orange")
-        offer = f" Try {where.label_of(problem.offer)}." if problem.offer else ""
+        offer = f" {where.label_of(problem.offer)} can." if problem.offer else ""
         st.markdown(f":{color}[:material/{icon}:] {plain(problem.text + offer)}")
-    return any(problem.blocking for problem in found)
+    stopped = any(problem.blocking for problem in found)
+    if not stopped:
+        _form(project, wanted)
+    return stopped
+
+
+def _form(project: Project, wanted: Wanted) -> None:
+    with reported_errors():
+        choice = current_studio().deployments.form_of(
+            project.id, wanted.model_id, wanted.where.target, wanted.where.place_id, wanted.form
+        )
+        st.caption(f"{PUSHED.get(choice.form, choice.form)}: {plain(choice.why)}")
 
 
 def _deploy(project: Project, wanted: Wanted) -> None:

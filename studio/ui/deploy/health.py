@@ -55,7 +55,7 @@ def _well(deployment_id: str, names: Mapping[str, str]) -> None:
 def _verdicts(deployment_id: str, names: Mapping[str, str]) -> None:
     for revision_id, verdict in current_studio().deployments.verdicts(deployment_id).items():
         icon, color = ("warning", "red") if verdict.tripped else ("shield", "green")
-        told = f"{names.get(revision_id, 'A revision')}: {verdict.sentence}"
+        told = f"{names.get(revision_id, 'a revision').capitalize()}: {verdict.sentence}"
         st.markdown(f":{color}[:material/{icon}:] {plain(told)}")
 
 

@@ -14,7 +14,7 @@ from studio.errors import StudioError
 from studio.ui.deploy.confirming import Change, confirm
 from studio.ui.deploy.naming import heaviest_first, route_names, route_of, split_in_words
 from studio.ui.formats import plain
-from studio.ui.state import current_actor, current_studio
+from studio.ui.state import current_actor, current_studio, reported_errors
 from studio.ui.train.unfold import unfold
 
 Routes = list[dict[str, Any]]
@@ -30,6 +30,8 @@ def move_traffic(found: Overview) -> None:
         view = _choose(found)
         percent = _slider(found, view)
         _preview(found, view, percent)
+        if is_shadowable(found, view):
+            copies(found, view)
         if len(_routes(found)) > 1:
             _every_share(found)
 
@@ -60,6 +62,30 @@ def _slider(found: Overview, view: RevisionView) -> int:
 def is_movable(view: RevisionView) -> bool:
     """Whether its share may change: it is ready, or has something to lose."""
     return view.revision.state == "ready" or view.weight > 0
+
+
+def is_shadowable(found: Overview, view: RevisionView) -> bool:
+    """Whether it may answer copies of what others answer."""
+    return view.revision.state == "ready" and view.weight == 0 and any(share.weight for share in found.shares)
+
+
+def copies(found: Overview, view: RevisionView) -> None:
+    """Any share of copies, for nobody to see; nothing changes for callers, so it asks no question."""
+    number = found.release.number if found.release else 0
+    percent = st.slider(
+        "Share of the calls it answers unseen (%)",
+        0,
+        100,
+        round(view.shadow),
+        key=f"shadow_percent_{view.revision.id}_{number}",
+        format="%d %%",
+        disabled=not current_actor().can(Role.EDITOR),
+    )
+    label = "Stop copying" if percent == 0 and view.shadow else f"Shadow {percent} %"
+    if st.button(label, icon=":material/visibility_off:", key="shadow", disabled=percent == round(view.shadow)):
+        with reported_errors():
+            current_studio().deployments.shadow(current_actor(), view.revision.id, percent)
+            st.rerun()
 
 
 def _preview(found: Overview, view: RevisionView, percent: int) -> None:

@@ -74,7 +74,7 @@ def _parts(found: Overview, view: RevisionView) -> None:
     revision = view.revision
     parts: dict[str, Callable[[], None]] = {
         "Proof": lambda: _proof(found, view),
-        "What happened": lambda: history(events_of(found.events, revision.id), key=revision.id),
+        "What happened": lambda: history(events_of(found.events, revision.id), {}, key=revision.id),
         "Server log": lambda: _log(revision),
     }
     if revision.target == "embedded":

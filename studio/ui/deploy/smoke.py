@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -20,6 +21,20 @@ EDITED = "smoke_edited"
 NEW = -1
 Prompt = Mapping[str, Any]
 JSON_KINDS = {"no": "Anything", "any": "JSON", "schema": "JSON like a schema"}
+
+
+@dataclass(frozen=True)
+class Typed:
+    """A prompt as somebody typed it."""
+
+    name: str
+    system: str
+    user: str
+    contains: str = ""
+    regex: str = ""
+    kind: str = "no"
+    schema: str = ""
+    most: float | None = None
 
 
 def smoke_prompts(deployment: Deployment) -> None:
@@ -86,55 +101,67 @@ def _try(deployment: Deployment, prompt: Prompt) -> None:
 
 def _form(deployment: Deployment, prompts: list[Prompt], place: int) -> None:
     known: Prompt = prompts[place] if place != NEW else {}
-    said = {each["role"]: each["content"] for each in known.get("messages", [])}
-    with st.form(f"smoke_form_{place}", border=False):
-        name = st.text_input("Name", known.get("name", ""), max_chars=80, placeholder="Refunds are billing")
-        name_spot = st.empty()
-        system = st.text_area("System", said.get("system", ""), height=68)
-        user = st.text_area("User", said.get("user", ""), height=100)
-        user_spot = st.empty()
-        contains = st.text_input("The answer contains", known.get("contains") or "")
-        regex = st.text_input("The answer matches (regular expression)", known.get("regex") or "")
-        regex_spot = st.empty()
-        kind, schema = _json_fields(known.get("json"))
-        schema_spot = st.empty()
-        most = st.number_input("At most, milliseconds", 1.0, None, known.get("max_ms"), format="%g")
-        saved = st.form_submit_button("Save prompt", type="primary", key="smoke_save")
-        cancelled = st.form_submit_button("Cancel", key="smoke_cancel", type="tertiary")
-    if cancelled:
-        _edit(None)
+    typed, spots = _fields(known, f"smoke_{place}")
+    with st.container(horizontal=True, gap="small"):
+        saved = st.button("Save prompt", type="primary", key="smoke_save")
+        if st.button("Cancel", key="smoke_cancel", type="tertiary"):
+            _edit(None)
     if not saved:
         return
-    given, problems = prompt_of(name, system, user, contains, regex, kind, schema, most)
-    spots = {"name": name_spot, "messages": user_spot, "regex": regex_spot, "json": schema_spot}
+    given, problems = prompt_of(typed)
     for field, what in problems.items():
-        spots.get(field, name_spot).markdown(f":red[:material/error: {plain(what)}]")
+        spots.get(field, spots["name"]).markdown(f":red[:material/error: {plain(what)}]")
     if not problems:
         kept = [*prompts, given] if place == NEW else [*prompts[:place], given, *prompts[place + 1 :]]
         st.session_state[EDITED] = None
         _save(deployment, kept)
 
 
-def _json_fields(known: Any) -> tuple[str, str]:
+def _fields(known: Prompt, key: str) -> tuple[Typed, dict[str, Any]]:
+    """What is typed, and where to say what is wrong with it."""
+    said = {each["role"]: each["content"] for each in known.get("messages", [])}
+    spots: dict[str, Any] = {}
+    name = st.text_input(
+        "Name", known.get("name", ""), max_chars=80, placeholder="Refunds are billing", key=f"{key}_name"
+    )
+    spots["name"] = st.empty()
+    system = st.text_area("System", said.get("system", ""), height=68, key=f"{key}_system")
+    user = st.text_area("User", said.get("user", ""), height=100, key=f"{key}_user")
+    spots["messages"] = st.empty()
+    left, right = st.columns(2, gap="small")
+    contains = left.text_input("The answer contains", known.get("contains") or "", key=f"{key}_contains")
+    regex = right.text_input("It matches (regular expression)", known.get("regex") or "", key=f"{key}_regex")
+    spots["regex"] = right.empty()
+    kind = _json_kind(left, known.get("json"), key)
+    most = right.number_input(
+        "It takes at most, ms", 1.0, None, known.get("max_ms"), format="%g", key=f"{key}_ms", placeholder="Any time"
+    )
+    schema = _schema(known.get("json"), key) if kind == "schema" else ""
+    spots["json"] = st.empty()
+    return Typed(name, system or "", user or "", contains, regex, kind, schema, most), spots
+
+
+def _json_kind(column: Any, known: Any, key: str) -> str:
     now = "schema" if isinstance(known, dict) else "any" if known else "no"
-    kind = st.selectbox(
-        "The answer is", list(JSON_KINDS), list(JSON_KINDS).index(now), format_func=JSON_KINDS.__getitem__
+    kinds = list(JSON_KINDS)
+    return str(
+        column.selectbox("It is", kinds, kinds.index(now), format_func=JSON_KINDS.__getitem__, key=f"{key}_json")
     )
+
+
+def _schema(known: Any, key: str) -> str:
     text = json.dumps(known, indent=1, ensure_ascii=False) if isinstance(known, dict) else ""
-    return str(kind), st.text_area(
-        "JSON schema", text, height=100, help="Read when the answer is “JSON like a schema”."
-    )
+    return st.text_area("JSON schema", text, height=120, key=f"{key}_schema") or ""
 
 
-def prompt_of(
-    name: str, system: str, user: str, contains: str, regex: str, kind: str, schema: str, most: float | None
-) -> tuple[dict[str, Any], dict[str, str]]:
+def prompt_of(typed: Typed) -> tuple[dict[str, Any], dict[str, str]]:
     """What was typed as a prompt, and what is wrong with it by field."""
-    told = [{"role": "system", "content": system}] if system.strip() else []
-    told += [{"role": "user", "content": user}] if user.strip() else []
-    wanted, problems = _json_wanted(kind, schema)
-    given = {"name": name.strip(), "messages": told, "contains": contains, "regex": regex, "max_ms": most, **wanted}
-    given = {field: value for field, value in given.items() if value not in ("", None) or field == "name"}
+    told = [{"role": "system", "content": typed.system}] if typed.system.strip() else []
+    told += [{"role": "user", "content": typed.user}] if typed.user.strip() else []
+    wanted, problems = _json_wanted(typed.kind, typed.schema)
+    given: dict[str, Any] = {"contains": typed.contains, "regex": typed.regex, "max_ms": typed.most, **wanted}
+    given = {field: value for field, value in given.items() if value not in ("", None)}
+    given = {"name": typed.name.strip(), "messages": told, **given}
     return given, problems_of(given) | problems
 
 

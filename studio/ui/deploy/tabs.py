@@ -8,7 +8,7 @@ import streamlit as st
 
 from studio.deploy.overview import Overview
 from studio.ui.deploy.history import history
-from studio.ui.deploy.naming import route_names
+from studio.ui.deploy.naming import short_names
 from studio.ui.deploy.playground import playground
 from studio.ui.deploy.revision import revision_cards
 from studio.ui.deploy.shadow_pairs import shadow_pairs
@@ -22,7 +22,7 @@ def show_tabs(found: Overview) -> None:
         "Playground": lambda: playground(found),
         "Shadow pairs": lambda: shadow_pairs(found),
         "Connect": lambda: snippets(found.deployment.alias),
-        "History": lambda: history(found.events, route_names(found)),
+        "History": lambda: history(found.events, short_names(found)),
     }
     tabs = st.tabs(list(rooms), key="deploy_tab", on_change="rerun", bind="query-params")
     for tab, show in zip(tabs, rooms.values(), strict=True):

@@ -10,7 +10,8 @@ import streamlit as st
 
 from storage.tables import ServingPlace
 from studio.access.actor import Role
-from studio.ui.formats import plain
+from studio.access.places import Health
+from studio.ui.settings.place_rows import show_health
 from studio.ui.state import current_actor, current_studio, reported_errors
 
 HERE, ADDRESS = "embedded", "external"
@@ -62,13 +63,12 @@ def _address() -> Where:
 
 
 def _health(place: ServingPlace) -> None:
-    """Whether the place answers, asked at most once a minute."""
-    known, key = st.session_state.get(f"health_{place.id}"), f"health_{place.id}"
+    """Whether the place answers and what an hour there costs, asked at most once a minute."""
+    key = f"health_{place.id}"
+    known: tuple[float, Health] | None = st.session_state.get(key)
     if known is None or time.monotonic() - known[0] > FRESH_S:
         with reported_errors(), st.spinner("Asking whether it answers"):
             health = current_studio().serving_places.check(current_actor(), place.id)
-            known = st.session_state[key] = (time.monotonic(), health.ok, health.sentence)
+            known = st.session_state[key] = (time.monotonic(), health)
     if known:
-        _, ok, sentence = known
-        icon, color = ("check_circle", "green") if ok else ("error", "red")
-        st.markdown(f":{color}[:material/{icon}:] {plain(sentence)}")
+        show_health(known[1])

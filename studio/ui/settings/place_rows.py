@@ -62,10 +62,14 @@ def _check(tab: Tab, place: AnyPlace, actor: Actor) -> None:
 
 def _told(place: AnyPlace) -> None:
     health: Health | None = st.session_state.get(_key(place))
-    if health is None:
-        return
+    if health:
+        show_health(health)
+
+
+def show_health(health: Health) -> None:
+    """What a place said of itself: a sentence, its price, and what should be changed."""
     icon, color = ("check", "green") if health.ok else ("error", "red")
-    price = f" {money(health.usd_per_hour)} an hour." if health.usd_per_hour else ""
+    price = f" {money(health.usd_per_hour)} an hour while it runs." if health.usd_per_hour else ""
     st.markdown(f":{color}[:material/{icon}:] {plain(health.sentence + price)}")
     for warning in health.warnings:
         st.markdown(f":orange[:material/warning:] {plain(warning)}")
