@@ -7,7 +7,8 @@ workers that see the same, the first to write acts: the other finds another rele
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from sqlmodel import Session
 
@@ -25,6 +26,7 @@ from studio.deploy.traffic import RouteStats, Traffic
 from studio.deploy.undoing import usable
 
 GUARDRAIL = Actor.operator("guardrail")
+EVER = datetime.min.replace(tzinfo=UTC)
 RECENTLY = timedelta(minutes=15)
 """What a route that nobody shares the calls with is judged by: its past of weeks would hide its present."""
 
@@ -115,12 +117,12 @@ def _share_since(releases: list[Release], route: str) -> int:
 
 
 def _since(releases: list[Release], route: str) -> datetime:
-    """Since the release. Calls are counted by the minute: one that began with an earlier try of it is left out."""
-    start = releases[0].created_at
+    """Since the release. Calls are counted by the minute: one that still counts an earlier try of it is left out."""
+    start, since = releases[0].created_at, _share_since(releases, route)
+    before = [release for release in releases if release.number < since]
+    lost = (later.created_at for later, earlier in pairwise(before) if route in traffic_of(earlier)[0])
     minute = start.replace(second=0, microsecond=0)
-    earlier = [release for release in releases[1:] if release.created_at >= minute]
-    tried = any(route in traffic_of(release)[0] for release in earlier)
-    return minute + timedelta(minutes=1) if tried else start
+    return minute + timedelta(minutes=1) if next(lost, EVER) >= minute else start
 
 
 def _take_out(database: Database, seen: Release, watch: Watch) -> Release | None:
