@@ -89,7 +89,7 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
     "cohere2": ("cohere2", _plain(50000.0) | SLIDING),
     "gpt2": ("gpt2", {"n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 256, "n_inner": 96}),
     "starcoder2": ("starcoder2", _plain(100000.0) | {"sliding_window": None}),
-    "mixtral": ("mixtral", _plain(1000000.0) | {"num_local_experts": 4, "num_experts_per_tok": 2}),
+    "mixtral": ("mixtral", _plain(50000.0) | {"num_local_experts": 4, "num_experts_per_tok": 2}),
     "qwen3_moe": (
         "qwen3_moe",
         _plain(1000000.0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,16 @@ MESSAGES = [{"role": "user", "content": "Hello"}]
 
 
 def told(folder: Path) -> dict[str, Any]:
-    """Whether it loads, and how its logits and its tokenizer compare."""
+    """How its logits compare, and what its tokenizer makes of a text; for each the reason if it does not load."""
+    return {"folder": str(folder), "model": attempt(logits, folder), "tokenizer": attempt(words, folder)}
+
+
+def attempt(look: Callable[[Path], dict[str, Any]], folder: Path) -> dict[str, Any]:
+    """What was seen, or {"error"}."""
     try:
-        return {"folder": str(folder), "loads": True, **logits(folder), **words(folder)}
+        return look(folder)
     except Exception as error:  # what an older library raises on a newer file may be anything
-        return {"folder": str(folder), "loads": False, "error": f"{type(error).__name__}: {error}"[:300]}
+        return {"error": f"{type(error).__name__}: {error}"[:300]}
 
 
 def logits(folder: Path) -> dict[str, Any]:
