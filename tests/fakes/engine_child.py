@@ -21,11 +21,11 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     folder = Path(os.environ["FAKE_MODEL_FOLDER"])
     if not (folder / "config.json").exists():
-        print(f"Error: no config.json in {sys.argv[sys.argv.index('--model-id') + 1]}", flush=True)
+        print(f"Error: no config.json in {_model()}", flush=True)
         return 3
     answers = folder / "answers.json"
     fake = FakeTgi(
-        name=sys.argv[sys.argv.index("--model-id") + 1],
+        name=_model(),
         key=os.environ.get("API_KEY", ""),
         answers=json.loads(answers.read_text()) if answers.exists() else {},
     )
@@ -34,6 +34,11 @@ def main() -> int:
         ended.wait()
     print("signal received, finishing what is being answered", flush=True)
     return 0
+
+
+def _model() -> str:
+    """TGI is told its model by a flag, vLLM by its first argument."""
+    return sys.argv[sys.argv.index("--model-id") + 1] if "--model-id" in sys.argv else sys.argv[1]
 
 
 if __name__ == "__main__":
