@@ -81,7 +81,7 @@ def _v4_rope(rope: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
     kind = scaling.get("rope_type", "default")
     if kind == "default" and set(scaling) <= {"rope_type"}:
         return {**keys, "rope_scaling": None}
-    if config.get("model_type") == "phi3":
+    if config.get("model_type") == "phi3" and all(name in scaling for name in LONGROPE_KEYS):
         return keys | _phi3_rope(scaling, config)
     return {**keys, "rope_scaling": {"type": kind, **scaling}}
 
