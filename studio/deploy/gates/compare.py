@@ -107,22 +107,32 @@ def _by_tokens(prompt: GoldenPrompt, said: Said, tokens: list[int]) -> Compared:
     served = [*tokens, *([END] if said.ended else [])]
     at, fork = parting(tuned, served), parting(tuned, base)
     tie = at is not None and prompt.undecided(at, served[at])
-    telling = fork is not None and not prompt.undecided(fork, base[fork])
     like_base = fork is not None and served[: fork + 1] == base[: fork + 1]
-    return Compared(prompt, said, at, "" if at is None else "tie" if tie else "other", telling, like_base)
+    return Compared(prompt, said, at, "" if at is None else "tie" if tie else "other", _telling(prompt), like_base)
+
+
+def _telling(prompt: GoldenPrompt) -> bool:
+    """Whether the base says something that rounding does not make of the tuned model's answer."""
+    tuned, base = tuned_and_base(prompt)
+    fork = parting(tuned, base)
+    return fork is not None and not prompt.undecided(fork, base[fork])
 
 
 def _by_words(prompt: GoldenPrompt, said: Said) -> Compared:
     tuned, base, served = (_clean(text) for text in (prompt.tuned_text, prompt.base_text, said.text))
-    shared, with_base = _common(tuned, served), _common(base, served)
-    same = tuned == served
-    at = None if same else _place(prompt, shared)
-    tie = at is not None and bool((prompt.rivals or {}).get(at))
-    fork = _place(prompt, _common(tuned, base))
-    telling = tuned != base and not (prompt.rivals or {}).get(fork)
-    like_base = tuned != base and not same and (served == base or with_base > shared)
-    cause = "" if same else "tie" if tie else "other"
-    return Compared(prompt, said, at, cause, telling, like_base, by_words=True)
+    shared = _common(tuned, served)
+    at = None if tuned == served else _place(prompt, shared)
+    cause = "" if at is None else "tie" if _torn(prompt, at, tuned[: shared + 1]) else "other"
+    like_base = tuned != base and at is not None and (served == base or _common(base, served) > shared)
+    return Compared(prompt, said, at, cause, tuned != base and _telling(prompt), like_base, by_words=True)
+
+
+def _torn(prompt: GoldenPrompt, at: int, shared: str) -> bool:
+    """Whether the tuned model was undecided where two texts part; letters that are not whole hide where that was."""
+    first, last = at, at
+    if BROKEN in shared:
+        first, last = max(_place(prompt, shared.index(BROKEN)) - 1, 0), at + 1
+    return any((prompt.rivals or {}).get(place) for place in range(first, last + 1))
 
 
 def _clean(text: str) -> str:

@@ -7,6 +7,7 @@ may choose otherwise. Elsewhere no rounding does: one other token there is other
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from studio.deploy.client import Said
@@ -15,8 +16,10 @@ from studio.deploy.gates.compare import Compared, compare, tuned_and_base
 from studio.deploy.gates.port import NO_GOLDEN, Finding, Round, Subject
 from studio.deploy.gates.recorded import GoldenPrompt
 
-TIES_MOST = 0.5
-"""More answers than this that only rounding could explain are not explained by it."""
+
+def ties_most(prompts: int) -> float:
+    """More answers than this that rounding could explain one by one are not explained by it: half, and some chance."""
+    return prompts / 2 + math.sqrt(prompts)
 
 
 def golden(judged: Round) -> Finding:
@@ -82,7 +85,7 @@ def _why(rows: list[Compared], subject: Subject) -> str:
         )
     if len(differ) > _allowed(rows, subject):
         return _why_other(rows, differ, _allowed(rows, subject))
-    if ties > max(1, TIES_MOST * count):
+    if ties > ties_most(count):
         return (
             f"{ties} of {count} golden answers differ where rounding could explain each, but not so many. Check the "
             "precision the server was started with (bfloat16, float16 or float32; no quantisation)."

@@ -26,7 +26,7 @@ def greedy(model: Any, tokenizer: Any, prompts: list[list[dict[str, Any]]], max_
             made = model.generate(**batch, **greedy_settings(tokenizer), max_new_tokens=max_new_tokens)
     finally:
         model.train(was_training)
-    ends = end_tokens(model, tokenizer)
+    ends = _end_tokens(model, tokenizer)
     return [_answer(tokenizer, row.tolist(), ends) for row in made[:, batch["input_ids"].shape[1] :]]
 
 
@@ -69,8 +69,7 @@ def greedy_settings(tokenizer: Any) -> dict[str, Any]:
     }
 
 
-def end_tokens(model: Any, tokenizer: Any) -> set[int]:
-    """The tokens that end an answer."""
+def _end_tokens(model: Any, tokenizer: Any) -> set[int]:
     ends = model.generation_config.eos_token_id
     listed = ends if isinstance(ends, list) else [ends]
     return {end for end in (*listed, tokenizer.eos_token_id, tokenizer.pad_token_id) if end is not None}

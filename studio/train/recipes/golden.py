@@ -16,12 +16,17 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from studio.train.recipes.generate import can_read, end_tokens, greedy_settings, padded, rendered
+from studio.train.recipes.generate import can_read, greedy_settings, padded, rendered
 
 GOLDEN_TOKENS = 16
 BATCH = 8
-TIE = 0.25
-"""A token this close to the most likely one (in standard deviations of all scores) may win under other rounding."""
+TIE, TIE_LEAST, TIE_MOST = 0.25, 0.1, 1.0
+"""How far behind the most likely token (in standard deviations of all scores) one may be and still win under other
+rounding: the first where it cannot be measured, else what was measured within the other two."""
+SAFETY = 2.0
+RIVALS, MEASURED_PROMPTS = 16, 16
+UPCAST_MOST = 2_000_000_000
+"""Parameters of a model that is copied to twice its size to measure rounding."""
 BUDGET_S = 120.0
 """A big model on a small machine records fewer prompts, not for longer."""
 AT_LEAST = 3
@@ -36,32 +41,77 @@ class Recorded:
     tokens: list[int] = field(default_factory=list)
     ended: bool = False
     margins: list[float] = field(default_factory=list)
-    rivals: dict[int, list[int]] = field(default_factory=dict)
+    gaps: list[list[tuple[int, float]]] = field(default_factory=list)
+    """By place: the next tokens in likelihood and how far behind each is."""
+
+    def rivals(self, tie: float) -> dict[str, list[int]]:
+        """Where others are this close, which."""
+        close = {str(at): [token for token, gap in gaps if gap <= tie] for at, gaps in enumerate(self.gaps)}
+        return {at: tokens for at, tokens in close.items() if tokens}
 
 
 def golden_prompts(base: Path, tuned: Path, prompts: list[Messages]) -> dict[str, Any]:
     """The first greedy tokens of the tuned model and of its base on the prompts that fit its context."""
-    tokenizer = AutoTokenizer.from_pretrained(tuned)
-    model = _loaded(tuned)
-    ends = sorted(end_tokens(model, tokenizer))
+    tokenizer, model = AutoTokenizer.from_pretrained(tuned), _loaded(tuned)
+    ends = stop_tokens(model, tokenizer)
     prompts = [messages for messages in prompts if can_read(model, tokenizer, messages, GOLDEN_TOKENS)]
-    ours = list(answers(model, tokenizer, prompts))
+    ours = list(answers(model, tokenizer, prompts, ends))
+    tie = rounding(model, tokenizer, prompts, ours)
     del model
-    theirs = list(answers(_loaded(base), tokenizer, prompts[: len(ours)]))
+    theirs = list(answers(_loaded(base), tokenizer, prompts[: len(ours)], ends))
     rows = zip(prompts, ours, theirs, strict=False)  # whichever model ran out of its time first
-    return {"ends": ends, "tie": TIE, "prompts": [_row(tokenizer, *each) for each in rows]}
+    return {"ends": ends, "tie": tie, "prompts": [_row(tokenizer, *each, tie) for each in rows]}
 
 
-def answers(model: Any, tokenizer: Any, prompts: list[Messages]) -> Iterator[Recorded]:
+def stop_tokens(model: Any, tokenizer: Any) -> list[int]:
+    """The tokens that end an answer on a server: the portable form carries the same."""
+    for found in (model.generation_config.eos_token_id, model.config.eos_token_id, tokenizer.eos_token_id):
+        if found is not None:
+            return sorted(found) if isinstance(found, list) else [found]
+    return []
+
+
+def answers(model: Any, tokenizer: Any, prompts: list[Messages], ends: list[int]) -> Iterator[Recorded]:
     """Greedy answers, a batch at a time, until the time is up."""
     started = time.monotonic()
     for first in range(0, len(prompts), BATCH):
         if first >= AT_LEAST and time.monotonic() - started > BUDGET_S:
             return
-        yield from _batch(model, tokenizer, prompts[first : first + BATCH])
+        yield from _batch(model, tokenizer, prompts[first : first + BATCH], ends)
 
 
-def _batch(model: Any, tokenizer: Any, prompts: list[Messages]) -> list[Recorded]:
+def rounding(model: Any, tokenizer: Any, prompts: list[Messages], recorded: list[Recorded]) -> float:
+    """How far apart two tokens may be and still change places in another precision: twice the most that was seen.
+
+    The model is given back in that other precision.
+    """
+    asked = list(zip(prompts, recorded, strict=False))[:MEASURED_PROMPTS]
+    before = [_scores(model, tokenizer, messages, answer.tokens) for messages, answer in asked]
+    other = torch.bfloat16 if model.dtype == torch.float32 else torch.float32
+    if other == torch.float32 and model.num_parameters() > UPCAST_MOST:
+        return TIE
+    model.to(other)
+    after = [_scores(model, tokenizer, messages, answer.tokens) for messages, answer in asked]
+    most = max((_shift(*each) for each in zip(before, after, strict=True)), default=TIE)
+    return round(min(max(SAFETY * most, TIE_LEAST), TIE_MOST), 3) if most == most else TIE
+
+
+def _scores(model: Any, tokenizer: Any, messages: Messages, tokens: list[int]) -> Any:
+    """The scores at every place of this answer."""
+    prompt = tokenizer(rendered(tokenizer, messages), add_special_tokens=False)["input_ids"]
+    with torch.inference_mode():
+        made = model(torch.tensor([[*prompt, *tokens]], device=model.device)).logits[0]
+    return made[len(prompt) - 1 :].float()
+
+
+def _shift(before: Any, after: Any) -> float:
+    """The most that two of the likeliest tokens move against each other."""
+    likeliest = before.topk(RIVALS).indices
+    moved = after.gather(1, likeliest) - before.gather(1, likeliest)
+    return float(((moved - moved[:, :1]).abs().amax(dim=1) / before.std(dim=-1)).max())
+
+
+def _batch(model: Any, tokenizer: Any, prompts: list[Messages], ends: list[int]) -> list[Recorded]:
     batch = padded(tokenizer, prompts).to(model.device)
     with torch.inference_mode():
         made = model.generate(
@@ -69,34 +119,33 @@ def _batch(model: Any, tokenizer: Any, prompts: list[Messages]) -> list[Recorded
             **greedy_settings(tokenizer),
             repetition_penalty=1.0,  # some models bring one; servers do not apply it
             max_new_tokens=GOLDEN_TOKENS,
+            eos_token_id=ends or None,
             output_logits=True,
             return_dict_in_generate=True,
         )
-    ends, found = end_tokens(model, tokenizer), [Recorded() for _ in prompts]
+    found = [Recorded() for _ in prompts]
     tokens = made.sequences[:, batch["input_ids"].shape[1] :].tolist()
     for place, scores in enumerate(made.logits):
-        _add(found, place, [row[place] for row in tokens], scores.float(), ends)
+        _add(found, [row[place] for row in tokens], scores.float(), ends)
     return found
 
 
-def _add(found: list[Recorded], place: int, tokens: list[int], scores: Any, ends: set[int]) -> None:
+def _add(found: list[Recorded], tokens: list[int], scores: Any, ends: list[int]) -> None:
     """One more token of each answer that has not ended."""
-    top, spread = scores.topk(2).values, scores.std(dim=-1, keepdim=True)
-    margins = ((top[:, 0] - top[:, 1]) / spread[:, 0]).tolist()
-    close = scores >= top[:, :1] - TIE * spread
+    top, spread = scores.topk(min(RIVALS, scores.shape[-1])), scores.std(dim=-1, keepdim=True)
+    gaps = ((top.values[:, :1] - top.values) / spread).tolist()
     for at, answer in enumerate(found):
         if answer.ended:
             continue
-        answer.margins.append(round(margins[at], 3))
-        rivals = [token for token in close[at].nonzero()[:, 0].tolist() if token != tokens[at]]
-        if rivals:
-            answer.rivals[place] = rivals
+        near = [pair for pair in zip(top.indices[at].tolist(), gaps[at], strict=True) if pair[0] != tokens[at]]
+        answer.gaps.append(near)
+        answer.margins.append(round(near[0][1], 3))
         answer.ended = tokens[at] in ends
         if not answer.ended:
             answer.tokens.append(tokens[at])
 
 
-def _row(tokenizer: Any, messages: Messages, ours: Recorded, theirs: Recorded) -> dict[str, Any]:
+def _row(tokenizer: Any, messages: Messages, ours: Recorded, theirs: Recorded, tie: float) -> dict[str, Any]:
     text = rendered(tokenizer, messages)
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
     pieces = [_said(tokenizer, ours.tokens[: at + 1]) for at in range(len(ours.tokens))]
@@ -110,7 +159,7 @@ def _row(tokenizer: Any, messages: Messages, ours: Recorded, theirs: Recorded) -
         "tuned_text": pieces[-1] if pieces else "",
         "offsets": [len(piece) for piece in pieces],
         "margins": ours.margins,
-        "rivals": {str(place): rivals for place, rivals in ours.rivals.items()},
+        "rivals": ours.rivals(tie),
         "base_tokens": theirs.tokens,
         "base_ended": theirs.ended,
         "base_text": _said(tokenizer, theirs.tokens),
