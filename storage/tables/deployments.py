@@ -125,7 +125,7 @@ class TrafficMinute(SQLModel, table=True):
     """Copies whose answers nobody saw, counted apart."""
     calls: int = 0
     errors: int = 0
-    """The server's fault: no answer, a timeout, 424, 429 or 5xx. Callers' own mistakes are not counted as errors."""
+    """The server's fault: no answer, a timeout, 401, 403, 404, 424, 429 or 5xx; callers' own mistakes are none."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     latency: list[int] = json_field(list)

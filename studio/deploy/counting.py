@@ -30,9 +30,9 @@ class Attempt(NamedTuple):
     route: str
     """A revision's id, or a model's id for a provider's model."""
     failed: bool = False
-    """The server's fault: no answer, a timeout, 424, 429 or 5xx."""
+    """The server's fault: no answer, a timeout, 401, 403, 404, 424, 429 or 5xx."""
     ms: float | None = None
-    """Of a whole answer; None when there was none."""
+    """Of a whole answer, or until its caller hung up without a first byte; None when there was none."""
     first_token_ms: float | None = None
     """Of a stream."""
     prompt_tokens: int = 0

@@ -29,7 +29,7 @@ class RouteStats:
 
     calls: int = 0
     errors: int = 0
-    """The server's fault: no answer, a timeout, 424, 429 or 5xx; a caller's own mistake is a call and no error."""
+    """The server's fault: no answer, a timeout, 401, 403, 404, 424, 429 or 5xx; a caller's own mistake is none."""
     p50_ms: float | None = None
     p95_ms: float | None = None
     first_token_p50_ms: float | None = None

@@ -86,7 +86,8 @@ class Call:
         self.answered_ms = (time.perf_counter() - self._asked) * 1000
         if status != "ok":
             failed = status == "cut" or (status == "error" and (http_status >= 500 or http_status == TOO_BUSY))
-            self._counts(Attempt(route.deployment_id, route.key, failed))
+            waited = self.answered_ms if status == "aborted" and self._first is None else None
+            self._counts(Attempt(route.deployment_id, route.key, failed, waited))  # else hanging would look quick
             return
         self.failed = failed = self.sse and has_error(self.reply)
         first = (self._first - self._asked) * 1000 if self.sse and self._first else None

@@ -114,12 +114,11 @@ class Shadowing:
 
     async def _answer(self, body: ChatBody, shadow: Route) -> tuple[int, bytes, str | None]:
         """Status, body, and why there is no answer."""
+        wait_s = min(shadow.timeout_s or self._wait_s, self._wait_s)
         try:
-            reply = await self._upstreams.chat(
-                shadow.base_url, copy_headers(shadow), body.copy_for(shadow), self._wait_s
-            )
+            reply = await self._upstreams.chat(shadow.base_url, copy_headers(shadow), body.copy_for(shadow), wait_s)
             try:
-                return reply.status, await reply.read_all(self._wait_s, LONGEST_ANSWER), None
+                return reply.status, await reply.read_all(wait_s, LONGEST_ANSWER), None
             finally:
                 reply.release()
         except UpstreamError as error:

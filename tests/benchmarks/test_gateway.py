@@ -21,7 +21,9 @@ import psutil
 import pytest
 
 from studio.capture.drain import Drain
+from studio.deploy.counting import Attempt, Counter
 from tests.integration.gateway.conftest import Stack, fill, find_port, make_settings, running_gateway
+from tests.integration.gateway.test_routes import add_shadow
 
 UPSTREAM = Path(__file__).parents[1] / "fakes" / "fast_upstream.py"
 BODY = json.dumps(
@@ -100,7 +102,8 @@ def fast_stack(tmp_path: Path, database: object, settings: object) -> Iterator[t
     project, secret, key_id = fill(database, made, url, url)
     try:
         with running_gateway(made) as process:
-            yield Stack(made, database, project, secret, key_id, None, made.gateway_url, process), port  # type: ignore[arg-type]
+            facts = (project, secret, key_id, None, made.gateway_url, process, port)
+            yield Stack(made, database, *facts), port  # type: ignore[arg-type]
     finally:
         upstream.terminate()
         upstream.wait(5)
@@ -133,6 +136,53 @@ def test_the_gateway_beside_the_bare_upstream(fast_stack: tuple[Stack, int]) -> 
     print(f"gateway CPU {(spent / calls) * 1e6:.0f} µs per recorded call")
     print(f"drained {drained:,} calls in {took:.1f} s ({drained / took:,.0f} rows/s); load {os.getloadavg()[0]:.1f}")
     assert drained == calls  # every acknowledged call was recorded, at full speed too
+
+
+def test_what_routing_counting_and_shadows_add(fast_stack: tuple[Stack, int]) -> None:
+    """Each step beside the one before it, paced and interleaved: the bare upstream, the gateway that only records, an
+    alias that is counted, a split with sticky users, and a shadow that gets a fifth of the calls.
+    """
+    stack, upstream_port = fast_stack
+    add_shadow(stack, "half-unwell", "up-ok", 20)
+    time.sleep(2)  # the table is loaded every second
+    bare, through = requests(stack)
+    gateway = stack.settings.gateway_port
+    paths = {
+        "upstream": (upstream_port, bare),
+        "recorded": (gateway, named(through, b"up-ok")),
+        "alias, counted": (gateway, through),
+        "split, sticky": (gateway, named(through, b"canary", b'"user": "ann", ')),
+        "shadow 20 %": (gateway, named(through, b"half-unwell")),
+    }
+    loads: dict[str, list[Load]] = {name: [] for name in paths}
+    spent: dict[str, float] = dict.fromkeys(paths, 0.0)
+    process = psutil.Process(stack.process.pid)
+    for _ in range(ROUNDS):
+        for name, (port, request) in paths.items():
+            before = sum(process.cpu_times()[:2])
+            loads[name].append(asyncio.run(pace(port, request, PACED_S)))
+            spent[name] += sum(process.cpu_times()[:2]) - before
+    print(f"\nload {os.getloadavg()[0]:.1f}; {RATE}/s, best of {ROUNDS} rounds of {PACED_S:g} s")
+    for name, found in loads.items():
+        p50, p99 = (min(load.at(percent) for load in found) for percent in (50, 99))
+        cpu = spent[name] / sum(len(load.latencies) for load in found) * 1e6
+        print(f"{name:15} p50 {p50:.2f} ms, p99 {p99:.2f} ms, gateway CPU {cpu:.0f} µs a call")
+    print(f"counting one attempt: {counting_us():.1f} µs")
+
+
+def named(request: bytes, model: bytes, more: bytes = b"") -> bytes:
+    """The same request for another model."""
+    body = BODY.replace(b'"model": "triage"', more + b'"model": "%b"' % model)
+    head = request[: request.index(b"\r\n\r\n") + 4]
+    return head.replace(b"content-length: %d" % len(BODY), b"content-length: %d" % len(body)) + body
+
+
+def counting_us() -> float:
+    counter, times = Counter(None), 100_000
+    started = time.perf_counter()
+    for number in range(times):
+        counter.count(Attempt("deployment", "route", False, float(number % 900), None, 612, 190))
+    return (time.perf_counter() - started) / times * 1e6
 
 
 def report(full: dict[str, list[Load]], paced: dict[str, list[Load]]) -> None:

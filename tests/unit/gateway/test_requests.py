@@ -72,6 +72,7 @@ def test_metadata_is_sent_on_only_where_the_call_is_stored() -> None:
             {"type": "json_object", "value": {"type": "array"}},
         ),
         ({"type": "json_schema"}, {"type": "json_object", "value": {"type": "object"}}),
+        ({"type": "json_schema", "json_schema": {"schema": "no"}}, {"type": "json_object", "value": "no"}),
         ({"type": "json_object"}, {"type": "json_object", "value": {"type": "object"}}),
         ({"type": "json_object", "value": {"x": 1}}, {"type": "json_object", "value": {"x": 1}}),
         ({"type": "text"}, None),
