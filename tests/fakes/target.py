@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from studio.deploy.targets.port import Caps, Launch, Look, Place, Running
+from studio.errors import Unavailable
 from tests.fakes.tgi import FakeTgi
 
 
@@ -16,6 +17,9 @@ class FakeTarget:
     servers: dict[str, FakeTgi] = {}
     launched: list[Launch] = []
     answers: dict[str, list[int]] = {}
+    most_at_once = 0
+    refuses = ""
+    """Why a launch fails, if it does."""
     crash_at_start = False
     ignores_requests_to_stop = False
     _open = ExitStack()
@@ -28,10 +32,17 @@ class FakeTarget:
         """Close every server and forget."""
         cls._open.close()
         cls.servers, cls.launched, cls.answers = {}, [], {}
+        cls.most_at_once, cls.refuses = 0, ""
         cls.crash_at_start = cls.ignores_requests_to_stop = False
 
     def launch(self, launch: Launch) -> Running:
-        """A new server under the served name."""
+        """A new server under the served name, or the one that this revision has."""
+        for handle, fake in list(self.servers.items()):
+            if (fake.name, fake.key) == (launch.served_name, launch.api_key):
+                return Running(handle, fake.url)
+        if self.refuses:
+            raise Unavailable(self.refuses)
+        FakeTarget.most_at_once = max(self.most_at_once, len(self.servers) + 1)
         self.launched.append(launch)
         handle = f"server-{len(self.launched)}"
         fake = self._open.enter_context(self._server(launch).running())
@@ -44,7 +55,8 @@ class FakeTarget:
 
     def look(self, handle: str, folder: Path) -> Look:
         """Alive until crashed or stopped."""
-        return Look(handle in self.servers, f"the last words of {handle}")
+        alive = handle in self.servers
+        return Look(alive, f"the last words of {handle}", None if alive else 137)
 
     def stop(self, handle: str, now: bool = False) -> None:
         """Gone at once, unless it is stubborn and not killed."""

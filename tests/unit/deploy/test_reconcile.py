@@ -98,7 +98,7 @@ def test_a_crashed_server_comes_back_and_its_last_words_are_kept(
     assert ready.events() == ["created", "launched", "crashed", "launched", "ready again"]
     with database.read() as session:
         crash = session.query(DeploymentEvent).filter_by(what="crashed").one()
-    assert crash.detail["log"] == "the last words of server-1"
+    assert crash.detail == {"log": "the last words of server-1", "exit_code": 137}
 
 
 def test_a_server_that_keeps_crashing_is_restarted_ever_later(ready: Deployed, target: type[FakeTarget]) -> None:
@@ -191,3 +191,34 @@ def test_one_broken_revision_does_not_keep_the_others_from_their_step(
     with pytest.raises(Exception, match="no serving target"):
         ready.passes()
     assert deployments.revision(other.id).handle == "server-2"
+
+
+def test_what_was_proven_is_launched_again_when_its_place_was_away(ready: Deployed, target: type[FakeTarget]) -> None:
+    ready.set(certificate=[{"gate": "golden", "passed": True, "evidence": {}, "at": ""}])
+    target.servers.clear()
+    target.refuses = "The container engine does not answer."
+    for _second in range(6):
+        ready.passes()
+        ready.let_time_pass(2)
+    assert ready.row.state == "restarting" and ready.events().count("launch failed") >= 2
+    target.refuses = ""
+    ready.let_time_pass(90)
+    ready.passes(2)
+    assert ready.row.state == "ready"
+
+
+def test_a_first_launch_that_is_refused_fails_with_the_reason(deployed: Deployed, target: type[FakeTarget]) -> None:
+    target.refuses = "The container engine does not answer."
+    deployed.set(state="launching")
+    deployed.passes()
+    assert (deployed.row.state, deployed.row.error) == ("failed", "The container engine does not answer.")
+
+
+def test_a_server_that_was_started_but_never_written_down_is_found_again(
+    deployed: Deployed, target: type[FakeTarget]
+) -> None:
+    deployed.set(state="launching")
+    deployed.passes()
+    deployed.set(handle="", endpoint="")
+    deployed.passes()
+    assert deployed.row.handle == "server-1" and len(target.servers) == 1
