@@ -17,7 +17,7 @@ from tests.browser.conftest import settled
 from tests.fakes.studio_process import RunningStudio
 from tests.fakes.tgi import FakeTgi
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 JOB_MS = 150_000
 PROJECT, ALIAS = "Deploying", "triage"
 OPERATOR = Actor.operator()

@@ -10,7 +10,7 @@ import streamlit as st
 
 from studio.deploy.overview import Overview, RevisionView
 from studio.ui.deploy.certificate import certificate_sentence
-from studio.ui.formats import percent, plain
+from studio.ui.formats import milliseconds, percent, plain
 
 SHORT = 12
 
@@ -75,18 +75,23 @@ def facts_in_words(about: Mapping[str, Any]) -> dict[str, str]:
 
 
 def score_lines(about: Mapping[str, Any]) -> list[str]:
-    """Each score of its evaluation with interval and n."""
+    """Each score of its evaluation with interval and n, fields apart, and how long answers took."""
     scores = about.get("scores") or {}
-    return [
-        f"{name.replace('_', ' ')}: {score_in_words(score)}"
-        for name, score in scores.items()
-        if isinstance(score, dict)
+    estimates = {**scores, **(scores.get("fields") or {})}
+    lines = [
+        f"{name.replace('_', ' ')}: {score_in_words(score, scores.get('n'))}"
+        for name, score in estimates.items()
+        if isinstance(score, dict) and score.get("mean") is not None
     ]
+    waits = scores.get("latency_ms") or {}
+    took = [f"{name} {milliseconds(waits[name])}" for name in ("p50", "p95") if waits.get(name) is not None]
+    return lines + ([f"latency: {', '.join(took)}"] if took else [])
 
 
-def score_in_words(score: Mapping[str, Any]) -> str:
+def score_in_words(score: Mapping[str, Any], n: int | None = None) -> str:
     """92.0% (88.1% to 95.0%, n=200)."""
-    if "mean" not in score:
-        return ", ".join(f"{name} {value}" for name, value in score.items())
-    n = f", n={score['n']:,}" if score.get("n") else ""
-    return f"{percent(score['mean'])} ({percent(score['low'])} to {percent(score['high'])}{n})"
+    low, high, count = score.get("low"), score.get("high"), score.get("n") or n
+    told = [f"{percent(low)} to {percent(high)}" if low is not None and high is not None else ""]
+    told += [f"n={count:,}" if count else ""]
+    span = ", ".join(part for part in told if part)
+    return f"{percent(score['mean'])} ({span})" if span else percent(score["mean"])
