@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from studio.cli import admin, demo, elsewhere, labeling, loop, places, publishing, serving_places, training
+from studio.cli import admin, demo, deploying, elsewhere, labeling, loop, places, publishing, serving_places, training
 from studio.cli.terminal import fail
 from studio.errors import StudioError
 
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 admin.add_to(app)
 loop.add_to(app)
+deploying.add_to(app)
 training.add_to(app)
 places.add_to(app)
 serving_places.add_to(app)

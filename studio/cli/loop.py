@@ -1,4 +1,4 @@
-"""The loop as commands: capture → curate → label → train → evaluate → deploy → improve."""
+"""The loop as commands: capture → curate → label → train → evaluate → improve."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from studio.capture.filters import LogFilter
 from studio.cli.find import ProjectName, dataset_named, find_dataset, model_named, newest_version, project_named
 from studio.cli.report import comparison_table, imported, outcome
 from studio.cli.terminal import say, show_table, watch
-from studio.errors import NotFound
 from studio.evaluate.verdict import verdicts
 
 Tags = Annotated[list[str] | None, typer.Option("--tag", help="name=value; repeat for more.")]
@@ -84,31 +83,6 @@ def show_evaluation(studio: Studio, evaluation_id: str) -> None:
         say(sentence)
 
 
-def deploy(alias: str, model: str, target: str = "embedded", project: ProjectName = "") -> None:
-    """Serve a model behind the alias and prove that its weights answer; traffic does not move yet."""
-    studio = build_studio()
-    found = project_named(studio, project)
-    revision = studio.deployments.deploy(ME, found.id, alias, model_named(studio, found, model).id, target)
-    for job in studio.jobs.active(found.id):
-        watch(studio, job)
-    say(f"Revision {revision.number} ({revision.id}) is ready.")
-
-
-def shift(revision_id: str, percent: int, reason: str = "") -> None:
-    """Give a ready revision this share of its alias's traffic."""
-    release = build_studio().deployments.shift(ME, revision_id, percent, reason)
-    say(f"Release {release.number}: {release.routes}")
-
-
-def undo(alias: str, project: ProjectName = "") -> None:
-    """Take the alias back to its previous traffic split, at once."""
-    studio = build_studio()
-    found = next((d for d in studio.deployments.all(project_named(studio, project).id) if d.alias == alias), None)
-    if found is None:
-        raise NotFound(f"No deployment answers to {alias!r} in this project.")
-    say(f"Release {studio.deployments.undo(ME, found.id).number} is the split from before.")
-
-
 def improve(dataset: str, project: ProjectName = "") -> None:
     """Show what production says of each model, then start the next turn with its feedback."""
     studio = build_studio()
@@ -121,6 +95,6 @@ def improve(dataset: str, project: ProjectName = "") -> None:
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    for command in (sample, curate, freeze, base, evaluate, deploy, shift, undo, improve):
+    for command in (sample, curate, freeze, base, evaluate, improve):
         app.command()(command)
     app.command("import")(import_)
