@@ -1,4 +1,4 @@
-"""What the people of an alias may set: guardrail, smoke prompts, time limit, how long a predecessor stays warm."""
+"""What the people of an alias may set: guardrail, smoke prompts, limits, how long a predecessor stays warm."""
 
 from __future__ import annotations
 
@@ -55,6 +55,8 @@ class Rules(_Strict):
     """Seconds a route has for its first byte; the gateway's setting when left out."""
     fallback: bool = True
     """Whether the provider's model, without a share, answers when no revision does; false keeps calls off it."""
+    fallback: bool = True
+    """Whether the provider's model the alias was on before answers when nobody else can."""
     keep_warm_hours: float | None = Field(24.0, ge=0)
     """Hours that a revision which lost its traffic keeps running, for an instant undo; null keeps it for ever."""
 
