@@ -80,7 +80,7 @@ class Asking:
     async def _first(self, reply: Reply, wait_s: float) -> Opened:
         """A server may send its head at once and then never a word: only a first byte of the body is an answer."""
         piece = await reply.read(wait_s)
-        if reply.is_stream and reply.status < 400:
+        if reply.is_stream and reply.status < 300:
             if not piece:
                 raise UpstreamError("it closed the stream before its first piece")
             if found := error_event(piece):

@@ -70,7 +70,7 @@ class Chat:
     async def _whole(self, request: Request, call: Call, opened: Opened) -> None:
         call.keep(opened.body)
         headers = to_caller(opened.reply.headers, call.uid, call.route)
-        if opened.status < 400:
+        if opened.status < 300:
             call.end("ok", opened.status)
             await request.respond(opened.status, headers, _names(call).in_body(opened.body))
             return

@@ -16,6 +16,10 @@ Fields = dict[str, Any]
 ANY_OBJECT: Fields = {"type": "object"}
 REFUSED_KEY = (401, 403)
 UNKNOWN = 404
+MOVED = (
+    "The model's server answered with a redirect, and the gateway sends calls and keys to no other address. Correct the"
+    " provider's or the place's address under Settings (often http instead of https)."
+)
 FAILED = (424, 429)
 """A failed generation (TGI's 424) and a server with too much to do."""
 ERROR_EVENTS = (b'data: {"error"', b'data:{"error"')
@@ -66,7 +70,12 @@ def servers_fault(status: int, route: Route) -> bool:
 
     Behind an alias the studio chooses key and model name: a refused key or an unknown model is not the caller's either.
     """
-    return status in FAILED or status >= 500 or bool(route.deployment_id and status in (*REFUSED_KEY, UNKNOWN))
+    return (
+        status in FAILED
+        or status >= 500
+        or 300 <= status < 400
+        or bool(route.deployment_id and status in (*REFUSED_KEY, UNKNOWN))
+    )
 
 
 def error_event(piece: bytes) -> tuple[int, bytes] | None:
@@ -87,6 +96,8 @@ def error_event(piece: bytes) -> tuple[int, bytes] | None:
 
 def told_error(status: int, body: bytes, route: Route | None = None) -> tuple[int, bytes]:
     """An upstream's error as the caller gets it: true, in OpenAI's form, never about a key or name they do not know."""
+    if 300 <= status < 400:
+        return 502, error_body(MOVED, "upstream_error", "upstream_moved")
     if status == UNKNOWN and route is not None and route.deployment_id:
         return 502, error_body(_lost(route), "upstream_error", "upstream_unknown_model")
     try:

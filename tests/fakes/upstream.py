@@ -3,7 +3,7 @@
 ok, stream (by the request), tools (when tools are sent), slow, busy (429), broken (500), unwell (503), refuses (401),
 failed (TGI's 424), cut (closes in the middle), silent (stops in the middle of a stream), drip (a slow stream),
 odd (a body that is not JSON), dated (answers under another model name), picky (TGI's 422: the prompt is too long),
-polite (says 200, then the error as the first event of the stream).
+polite (says 200, then the error as the first event of the stream), mute (says 200, and never anything more).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 import uvicorn
 
 MODELS = ["ok", "slow", "busy", "broken", "unwell", "refuses", "failed", "cut", "silent", "drip", "odd", "dated"]
-MODELS += ["picky", "polite"]
+MODELS += ["picky", "polite", "mute"]
 ERRORS = {"busy": 429, "broken": 500, "unwell": 503, "refuses": 401, "failed": 424, "picky": 422}
 TOO_LONG = "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 2048."
 PIECES = ("The ", "café ", "is 東京 ", '"model": ', '"x"', ".")
@@ -87,6 +87,9 @@ class FakeUpstream:
         kind = [(b"content-type", b"text/event-stream; charset=utf-8")]
         await send({"type": "http.response.start", "status": 200, "headers": kind})
         head = {**self._head(mood), "object": "chat.completion.chunk"}
+        if mood == "mute":
+            await _until_left(receive)
+            return
         if mood == "polite":
             await _event(send, {"error": {"message": TOO_LONG, "http_status_code": 422}})
             await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
@@ -102,6 +105,11 @@ class FakeUpstream:
         finish = "tool_calls" if asked.get("tools") else "stop"
         await _event(send, {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": finish}]})
         await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
+
+
+async def _until_left(receive: Any) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _deltas(asked: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -132,6 +132,7 @@ def fill(database: Database, settings: Settings, upstream_url: str, dead_url: st
     for mood in HALF:
         _alias(database, project.id, f"half-{mood}", [(provider, f"up-{mood}", 100), (provider, "up-ok", 0)])
     _alias(database, project.id, "late", [(provider, "up-slow", 100), (provider, "up-ok", 0)], {"timeout_s": 0.2})
+    _alias(database, project.id, "mute", [(provider, "up-mute", 100), (provider, "up-ok", 0)], {"timeout_s": 0.2})
     _alias(database, project.id, "canary", [(provider, "up-ok", 50), (provider, "up-dated", 50)])
     key, secret = ApiKeys(database).create(actor, project.id, "tests")
     return project, secret, key.id

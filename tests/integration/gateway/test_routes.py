@@ -111,6 +111,12 @@ def test_after_the_first_byte_nobody_else_is_asked(stack: Any) -> None:
     assert len(stack.upstream.requests) == before + 1 and stack.entry(raw.headers[LOG_ID]).status == "cut"
 
 
+def test_a_server_that_says_yes_and_then_nothing_has_given_no_answer(stack: Any) -> None:
+    raw = stack.client.chat.completions.with_raw_response.create(model="mute", messages=ASK, stream=True)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in raw.parse()) == ANSWER
+    assert raw.headers[SERVED_BY] == "up-ok" and stack.entry(raw.headers[LOG_ID]).served_model == "up-ok"
+
+
 def test_streams_count_their_first_token_and_their_events(stack: Any) -> None:
     list(stack.client.chat.completions.create(model="triage", messages=ASK, stream=True))
     _deployment, (route,) = alias_of(stack, "triage")

@@ -195,6 +195,7 @@ def test_a_providers_own_model_passes_unchanged() -> None:
         (503, b"", 503, "answered 503"),
         (401, b'{"error": {"message": "Incorrect API key provided: sk-abc"}}', 502, "refused the studio's key"),
         (403, b"no", 502, "refused the studio's key"),
+        (307, b"", 502, "answered with a redirect"),
     ],
 )
 def test_upstream_errors_are_told_in_one_form(status: int, body: bytes, told: int, message: str) -> None:
@@ -207,7 +208,7 @@ def test_upstream_errors_are_told_in_one_form(status: int, body: bytes, told: in
     ("status", "alias", "other"),
     [
         *((status, False, False) for status in (200, 400, 413, 422)),
-        *((status, True, True) for status in (424, 429, 500, 502, 503)),
+        *((status, True, True) for status in (307, 424, 429, 500, 502, 503)),
         *((status, True, False) for status in (401, 403, 404)),
     ],
 )
