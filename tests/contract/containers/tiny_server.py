@@ -12,6 +12,11 @@ ARGS = sys.argv[1:]
 MODEL = ARGS[ARGS.index("--model-id") + 1]
 
 
+def say(line):
+    """Log in one piece: of a line in two pieces Podman 4.3 may show only the second."""
+    sys.stdout.write(f"{line}\n")
+
+
 def box():
     """How the container is closed off."""
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
@@ -55,12 +60,12 @@ class Handler(BaseHTTPRequestHandler):
 
 if __name__ == "__main__":
     if not os.path.exists(os.path.join(MODEL, "config.json")):
-        print("Error: no config.json in", MODEL, flush=True)
+        say(f"Error: no config.json in {MODEL}")
         sys.exit(3)
     server = ThreadingHTTPServer(("0.0.0.0", int(ARGS[ARGS.index("--port") + 1])), Handler)
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    print("Connected", flush=True)
+    say("Connected")
     ended.wait()
-    print("signal received, shutting down", flush=True)
+    say("signal received, shutting down")
