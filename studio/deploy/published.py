@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from storage.tables import Model
+from studio.deploy.publish.hub import HUB
 
 
 def hub_repository(model: Model) -> str:
-    """`owner/name@revision` of the repository the model was published in or comes from; empty if there is none."""
-    published: Any = model.facts.get("published")
-    if isinstance(published, dict) and published.get("repository"):
-        return _joined(str(published["repository"]), str(published.get("revision") or ""))
+    """`owner/name@revision` of the repository these weights were pushed to last, or come from; empty if of none."""
+    for entry in reversed(model.facts.get("published") or []):
+        where = str(entry.get("where", ""))
+        if where.startswith(f"{HUB}/") and entry.get("digest") == model.digest:
+            return _joined(where.removeprefix(f"{HUB}/"), str(entry.get("revision") or ""))
     return _joined(model.hub_id, model.hub_revision)
 
 

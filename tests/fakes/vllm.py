@@ -1,4 +1,4 @@
-"""A vLLM as its API server answers (0.32: forms recorded there and read in its source), started with --enable-lora."""
+"""A vLLM as its API server answers (0.32.0: forms recorded there), started with --enable-lora."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class FakeVllm(HostedServer):
 
     def _known(self, name: str) -> None:
         if name != BASE and name not in self.loaded:
-            raise Refusal(404, f"The model `{name}` does not exist.")
+            raise Refusal(404, f"The model `{name}` does not exist. Valid aliases: {BASE}.")
 
     def _load(self, body: dict[str, Any]) -> str:
         name, path = body["lora_name"], body["lora_path"]
@@ -95,7 +95,12 @@ class FakeVllm(HostedServer):
         if path not in self.sees:
             raise Refusal(404, f"Loading lora {name} failed: No adapter found for {path}")
         if self.sees[path] > 16:
-            raise Refusal(self.rank_status, f"LoRA rank {self.sees[path]} is greater than max_lora_rank 16.")
+            why = f"LoRA rank {self.sees[path]} is greater than max_lora_rank 16."
+            raise Refusal(
+                self.rank_status,
+                f"Call to add_lora method failed: Worker failed with error '{why}', "
+                "please check the stack trace above for the root cause",
+            )
         if not self.lies:
             self.loaded[name] = path
         return f"Success: LoRA adapter '{name}' added successfully."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -160,7 +161,11 @@ def refusal(answer: Answer, name: str, path: str, url: str) -> StudioError:
     if answer.status in (401, 403):
         return Conflict(f"{url} refused the key (HTTP {answer.status}). Enter the key it was started with.")
     if "max_lora_rank" in low:
-        return Conflict(f"The adapter's rank is larger than this vLLM takes: {said}. Start it with --max-lora-rank.")
+        told = re.search(r"LoRA rank \d+ is greater than max_lora_rank \d+", said)
+        return Conflict(
+            f"The adapter's rank is larger than this vLLM takes: {told.group() if told else said}. "
+            "Start it with a larger --max-lora-rank."
+        )
     if "lora is not enabled" in low or "enable-lora" in low:
         return Conflict("This vLLM was started without --enable-lora. Start it with that, or serve merged weights.")
     if "no adapter found" in low:

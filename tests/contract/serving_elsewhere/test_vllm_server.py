@@ -131,7 +131,9 @@ def test_a_rank_that_is_too_large_is_named(vllm: FakeVllm, launches: Launches, s
     launch = launches()
     seen_by(vllm, launch, rank=64)
     vllm.rank_status = status
-    with pytest.raises(Conflict, match=r"LoRA rank 64 is greater.*--max-lora-rank"):
+    with pytest.raises(
+        Conflict, match=r"takes: LoRA rank 64 is greater than max_lora_rank 16\. Start it with a larger --max-lora-rank"
+    ):
         target(vllm).launch(launch)
 
 

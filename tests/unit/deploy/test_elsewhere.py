@@ -14,6 +14,7 @@ from storage.tables import Deployment, Model, Project, Revision
 from studio.access.actor import Actor
 from studio.access.secrets import SecretBox
 from studio.deploy.places import ServingPlaces
+from studio.deploy.published import hub_repository
 from studio.deploy.reconcile import reconcile, stop_servers
 from studio.deploy.targets.endpoints import SEEN
 from studio.errors import Conflict
@@ -151,3 +152,28 @@ def test_checking_a_place_says_what_is_wrong_and_raises_nothing(places: ServingP
         nobody = places.save(operator, "gone", "external", f"http://127.0.0.1:{taken.getsockname()[1]}")
         gone = places.check(operator, nobody.id)
     assert not gone.ok and "Nothing answers" in gone.sentence
+
+
+@pytest.mark.parametrize(
+    ("published", "hub_id", "found"),
+    [
+        ([], "", ""),
+        ([], "acme/base", "acme/base"),
+        ([{"where": "/shared/models/x", "revision": "", "digest": "d1"}], "", ""),
+        ([{"where": "https://huggingface.co/acme/old", "revision": "1", "digest": "d0"}], "", ""),
+        (
+            [
+                {"where": "https://huggingface.co/acme/first", "revision": "1", "digest": "d1"},
+                {"where": "https://huggingface.co/acme/second", "revision": "2", "digest": "d1"},
+                {"where": "s3://bucket/x", "revision": "", "digest": "d1"},
+            ],
+            "acme/base",
+            "acme/second@2",
+        ),
+    ],
+)
+def test_the_repository_is_where_these_very_weights_were_pushed_last(
+    published: list[dict[str, str]], hub_id: str, found: str
+) -> None:
+    model = Model(project_id="p", name="m", kind="tuned", digest="d1", hub_id=hub_id, facts={"published": published})
+    assert hub_repository(model) == found
