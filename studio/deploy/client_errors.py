@@ -37,7 +37,7 @@ def mapped(endpoint: str) -> Iterator[None]:
         yield
     except TextGenerationError as error:
         raise _refused(endpoint, None, str(error)) from error
-    except (httpx.TimeoutException, httpx2.TimeoutException) as error:
+    except (httpx.TimeoutException, httpx2.TimeoutException, TimeoutError) as error:
         raise Unavailable(f"The model server at {endpoint} took too long to answer. Look at its log.") from error
     except (httpx.HTTPError, httpx2.HTTPError) as error:
         reply = getattr(error, "response", None)
@@ -87,6 +87,11 @@ def reach_own_servers() -> None:
 
     class Session(httpx2.Client):
         def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
-            return super().send(request, **{**options, "follow_redirects": request.url.host == hub})
+            if request.method != "POST" or request.url.host == hub:
+                return super().send(request, **options)
+            reply = super().send(request, **{**options, "follow_redirects": False})
+            if reply.is_redirect:  # the hub's client would take it for an answer
+                raise httpx2.HTTPStatusError("sent on", request=request, response=reply)
+            return reply
 
-    set_client_factory(lambda: Session(timeout=None, trust_env=False))
+    set_client_factory(lambda: Session(follow_redirects=True, timeout=None, trust_env=False))

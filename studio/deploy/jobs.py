@@ -96,7 +96,11 @@ class DeployJob:
         self.context.leave_if_asked()
         target = self._target(revision)
         if isinstance(target, Preparable):
-            target.prepare(revision.spec, lambda text: self.context.report(0.2, text))
+            target.prepare(revision.spec, self._report_preparation)
+
+    def _report_preparation(self, text: str) -> None:
+        self.context.leave_if_asked()  # an image may be on its way for half an hour
+        self.context.report(0.2, text)
 
     def _make_room(self) -> None:
         """Where only one fits, the others stop first; the worker starts ours when they have left."""
@@ -134,7 +138,7 @@ class DeployJob:
         with self.context.database.read() as session:
             rules = session.get_one(Deployment, revision.deployment_id).rules
         live = live_figures(self.context.database, self.context.settings, revision)
-        judged = subject(self._model(revision), rules, live)
+        judged = subject(self._model(revision), rules, live, quantised=bool(revision.spec.get("quantize")))
         results = run_gates(client_for(self.context.settings, revision), judged, self._report_gate)
         self._record(results)
         reason = sentence(results)

@@ -33,7 +33,7 @@ class SmokePrompt(BaseModel):
     regex: str = Field(default="", max_length=PATTERN_MOST)
     wants: bool | dict[str, Any] = Field(default=False, alias="json")
     max_ms: float | None = Field(default=None, gt=0)
-    max_tokens: int = Field(default=512, ge=1, le=4096)
+    max_tokens: int = Field(default=256, ge=1, le=4096)
 
     def faults(self, text: str, milliseconds: float) -> list[str]:
         """What the answer should be and is not."""

@@ -1,13 +1,15 @@
 """Each gate refuses what it is there to refuse, and says why."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from storage.tables import Model
 from studio.deploy.client import ServerClient
-from studio.deploy.gates import GateResult, run_gates, sentence, subject
+from studio.deploy.gates import GateResult, LiveFigures, run_gates, sentence, subject
+from studio.jobs.context import JobCancelled
 from tests.fakes.tgi import FakeTgi, words
 
 TUNED = [[1, 2, 3, 4, 5, 6, 7, 8, 9], [2, 2, 2, 2, 2, 2, 2, 2], [5, 6]]
@@ -158,3 +160,62 @@ def test_a_machine_cut_off_from_the_hub_still_reaches_its_own_servers(monkeypatc
     with FakeTgi().running() as fake:
         client = ServerClient(fake.url, "triage-r1", "secret")
         assert client.chat([{"role": "user", "content": "Hi"}])
+
+
+def test_a_server_that_answers_a_conversation_otherwise_than_its_prompt_is_noticed(tgi: FakeTgi) -> None:
+    tgi.chat_answer = "something else"
+    golden = judge(tgi)["golden"]
+    assert not golden.passed and "Asked again as a conversation" in golden.evidence["why"]
+    assert golden.evidence["changed"][0]["then"] == "something else"
+
+
+def test_the_first_token_that_differs_is_shown_with_both_texts(tgi: FakeTgi) -> None:
+    serve(tgi, [[1, 2, 3, 99, 5, 6, 7, 8], [4] * 8, TUNED[2]])
+    evidence = judge(tgi)["golden"].evidence
+    assert evidence["first_divergence"]["at"] == 0 and evidence["first_divergence"]["served"]["text"] == "w4 "
+    assert [row["diverges_at"] for row in evidence["rows"]] == [3, 0, None]
+    assert evidence["agreement"] == round((3 + 0 + 2) / 18, 4)
+
+
+def test_weights_that_the_target_rounds_itself_may_differ_in_a_fifth(tgi: FakeTgi) -> None:
+    serve(tgi, [[3] * 8, [4] * 8, TUNED[2]])
+    client = ServerClient(tgi.url, "triage-r1", "secret")
+    judged = subject(model(), quantised=True)
+    assert judged.slack == 0.2 and not run_gates(client, judged)[2].passed
+    assert run_gates(client, replace(judged, slack=0.7))[2].passed
+
+
+def test_progress_is_told_within_a_gate_and_a_cancel_is_heard(tgi: FakeTgi) -> None:
+    told: list[tuple[str, float]] = []
+
+    def report(gate: str, share: float) -> None:
+        told.append((gate, share))
+        if gate == "golden" and share > 0:
+            raise JobCancelled
+
+    with pytest.raises(JobCancelled):
+        run_gates(ServerClient(tgi.url, "triage-r1", "secret"), subject(model()), report)
+    assert told[:3] == [("health", 0.0), ("identity", 0.0), ("golden", 0.0)] and told[-1][1] > 0
+
+
+def test_the_live_revision_is_asked_in_turn_with_the_new_one(tgi: FakeTgi) -> None:
+    client = ServerClient(tgi.url, "triage-r1", "secret")
+    live = LiveFigures("revision 1", client, 10.0, 20.0, 100)
+    found = run_gates(client, subject(model(), {"guardrail": {"latency_factor": 1000}}, live))[-1]
+    assert found.passed and found.evidence["live"] == "revision 1" and found.evidence["factor"] == 1000
+    assert found.evidence["ratio_low"] <= found.evidence["ratio_high"]
+
+
+def test_a_live_model_of_a_provider_is_shown_and_not_judged_by(tgi: FakeTgi) -> None:
+    client = ServerClient(tgi.url, "triage-r1", "secret")
+    found = run_gates(client, subject(model(), {}, LiveFigures("teacher", None, 0.1, 0.1, 900)))[-1]
+    assert found.passed and found.evidence["live_p95_ms"] == 0.1 and "not judged by" in found.evidence["note"]
+
+
+def test_smoke_prompts_of_the_rules_are_asked_instead_of_a_golden_one(tgi: FakeTgi) -> None:
+    rules = {"smoke": [{"name": "refund", "messages": messages("refund"), "contains": "w2"}]}
+    client = ServerClient(tgi.url, "triage-r1", "secret")
+    assert run_gates(client, subject(model(), rules))[4].evidence["kept"] == 1
+    rules["smoke"][0]["contains"] = "w9"
+    smoke = run_gates(client, subject(model(), rules))[4]
+    assert not smoke.passed and "“refund” does not contain “w9”" in smoke.evidence["why"]
