@@ -44,6 +44,11 @@ class LaunchBundles:
             write_zip({**files, **_weights(self._folder(model))}, f"{_slug(model.name)}-{tool}", stream)
         return out
 
+    def size(self, model_id: str) -> int:
+        """Bytes of the weights that travel."""
+        files = self.artifacts.manifest(self._model(model_id).digest)["files"]
+        return sum(int(facts["bytes"]) for facts in files.values())
+
     def _model(self, model_id: str) -> Model:
         with self.database.read() as session:
             found = session.get(Model, model_id)

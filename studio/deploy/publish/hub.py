@@ -33,7 +33,7 @@ class HubDestination:
             report(0.1, f"Sending {len(files)} files to {self.name}")
             added = [CommitOperationAdd(name, str(path)) for name, path in sorted(files.items())]
             commit = self.api.create_commit(self.name, added, commit_message="Published from the studio")
-        return Published(f"{self.hub}/{self.name}", str(commit.oid))
+        return Published(f"{self.hub}/{self.name}", str(commit.oid), self.name)
 
 
 @contextmanager

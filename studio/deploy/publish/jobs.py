@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def _card(context: JobContext, text: str) -> Path:
 
 
 def _remember(context: JobContext, model: Model, published: Published) -> None:
-    entry = {"where": published.where, "revision": published.revision, "digest": model.digest, "job_id": context.job_id}
+    entry = {**asdict(published), "digest": model.digest, "job_id": context.job_id}
     with context.database.write() as session:
         row = session.get_one(Model, model.id)
         facts = dict(row.facts or {})

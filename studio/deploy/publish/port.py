@@ -18,6 +18,8 @@ class Published:
     """As a person would open it."""
     revision: str = ""
     """The place's own name of this state, such as a commit."""
+    repository: str = ""
+    """On the Hub: organisation/name."""
 
 
 class Destination(Protocol):

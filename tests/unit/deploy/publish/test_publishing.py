@@ -15,6 +15,7 @@ from studio.access.actor import Actor, Role
 from studio.deploy.publish.folder import LIST
 from studio.deploy.publish.jobs import publish_model
 from studio.deploy.publish.service import Publishing
+from studio.deploy.published import hub_repository
 from studio.errors import Conflict, InvalidInput, NotAllowed, Unavailable
 from studio.jobs.context import JobCancelled, JobContext
 from tests.fakes.hub_models import COMMIT, TOKEN, FakeHubModels
@@ -96,6 +97,8 @@ def test_the_hub_gets_one_commit_in_a_private_repository(
     job = publishing.publish(ADMIN, model.id, "hub:acme/triage", key=TOKEN, hub=hub.url)
     assert TOKEN not in json.dumps(job.spec)
     assert run(job) == {"where": f"{hub.url}/acme/triage", "revision": COMMIT}
+    with publishing.database.read() as session:
+        assert hub_repository(session.get_one(Model, model.id)) == f"acme/triage@{COMMIT}"
     assert hub.commits == 1 and hub.created[0]["name"] == "triage"
     assert hub.created[0].get("private") is True or hub.created[0].get("visibility") == "private"
     assert hub.files["model.safetensors"] == WEIGHTS and b"# triage-v1" in hub.files["README.md"]
