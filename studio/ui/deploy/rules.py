@@ -1,4 +1,4 @@
-"""The rules of an alias: the guardrail, test prompts, and how long callers and predecessors wait."""
+"""The rules of an alias: the guardrail, test prompts, how long callers and predecessors wait, who answers last."""
 
 from __future__ import annotations
 
@@ -74,8 +74,13 @@ def _limits(deployment: Deployment, rules: Rules) -> None:
             placeholder="For ever",
             help="While it runs, Undo is instant. Empty keeps it for ever.",
         )
+        fallback = st.toggle(
+            "The provider's model answers when no revision can",
+            rules.fallback,
+            help="Also without a share of its own. Off: calls go to the provider only while it has a share.",
+        )
         if st.form_submit_button("Save", type="primary", key="save_limits"):
-            save_rules(deployment, {"timeout_s": timeout, "keep_warm_hours": warm})
+            save_rules(deployment, {"timeout_s": timeout, "keep_warm_hours": warm, "fallback": fallback})
 
 
 def save_rules(deployment: Deployment, changed: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +146,8 @@ def keep_closed(url: str) -> socket.socket:
     """Hold a dead server's port, so that nobody else on this machine listens there meanwhile."""
     held = socket.socket()
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    held.bind(("127.0.0.1", int(url.rpartition(":")[2])))
+    with suppress(OSError):  # somebody's own connection out has it already: nobody listens there either
+        held.bind(("127.0.0.1", int(url.rpartition(":")[2])))
     return held
 
 
