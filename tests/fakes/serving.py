@@ -29,13 +29,13 @@ class RunningServer:
 
 @contextmanager
 def embedded_server(
-    model: Path, folder: Path, port: int, name: str = "tiny-r1", *extra: str
+    model: Path, folder: Path, port: int, name: str = "tiny-r1", *extra: str, module: str = "studio.deploy.server"
 ) -> Iterator[RunningServer]:
     """Start a server on this model folder, wait until it is healthy, and stop it at the end."""
     key = folder / "key"
     key.write_text("sk-tiny\n")
     log = folder / "server.log"
-    command = [sys.executable, "-m", "studio.deploy.server", "--model-dir", str(model), "--served-name", name]
+    command = [sys.executable, "-m", module, "--model-dir", str(model), "--served-name", name]
     command += ["--port", str(port), "--api-key-file", str(key), *extra]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "PASSIVE"}
     with log.open("wb") as output:

@@ -1,23 +1,34 @@
-"""A small real HTTP server with TGI's routes and answers we choose: fast, and able to be wrong on purpose."""
+"""A small real HTTP server with the routes, words and traps of TGI 3.3.7, and answers we choose.
+
+It is fast, and able to be wrong on purpose: a prompt with `fault:KIND` in it gets that error, with `fault:mid-stream`
+after two tokens. Like TGI it ignores what it does not know, and answers for every model and adapter with the weights
+it has.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
+
+from tests.fakes.tgi_checks import FAULTS, MAX_INPUT, MAX_TOTAL, Refusal, schema_of
+
+FAULT = re.compile(r"fault:([a-z-]+)")
 
 
 @dataclass
 class FakeTgi:
-    """What it says. `answers` maps a prompt's text to token ids."""
+    """What it says. `answers` maps a prompt's text to token ids; other prompts get `usual`."""
 
     name: str = "triage-r1"
     healthy: bool = True
     answers: dict[str, list[int]] = field(default_factory=dict)
+    usual: list[int] = field(default_factory=lambda: [0])
     chat_answer: str | None = None
     """What every conversation gets; None for the words of its prompt's `answers`."""
     shows_prompts: bool = True
@@ -33,7 +44,9 @@ class FakeTgi:
     @contextmanager
     def running(self) -> Iterator[FakeTgi]:
         """Answer on a free port until the block ends."""
-        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        from tests.fakes.tgi_handler import handler
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler(self))
         self.url = f"http://127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
@@ -44,39 +57,93 @@ class FakeTgi:
             server.server_close()
             thread.join()
 
-    def get(self, path: str) -> tuple[int, Any]:
-        """The reply to a GET."""
-        if path == "/health":
-            return (200, None) if self.healthy else (503, {"error": "unhealthy", "error_type": "healthcheck"})
-        if path == "/v1/models":
-            return 200, {"object": "list", "data": [{"id": self.name, "object": "model"}]}
-        return (200, {"model_id": self.name}) if path == "/info" else (404, None)
+    def info(self) -> dict[str, Any]:
+        """GET /info."""
+        return {
+            "model_id": self.name,
+            "model_sha": None,
+            "model_pipeline_tag": None,
+            "max_concurrent_requests": 128,
+            "max_best_of": 2,
+            "max_stop_sequences": 4,
+            "max_input_tokens": MAX_INPUT,
+            "max_total_tokens": MAX_TOTAL,
+            "validation_workers": 2,
+            "max_client_batch_size": 4,
+            "router": "text-generation-router",
+            "version": "3.3.7",
+            "sha": None,
+            "docker_label": "sha-3.3.7",
+        }
 
-    def post(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
-        """The reply to a POST."""
-        self.seen.append(body)
-        if path == "/chat_tokenize":
-            shown = {"templated_text": self.prompt(body["messages"]), "tokenize_response": []}
-            return (200, shown) if self.shows_prompts else (404, None)
-        if path == "/tokenize":
-            first = [{"id": 1, "text": ""}] if self.adds_start else []
-            return 200, [*first, {"id": 1, "text": body["inputs"][:3]}, {"id": 2, "text": body["inputs"][3:]}]
-        if path == "/v1/chat/completions":
-            said, _tokens = self._said(self.prompt(body["messages"]), body.get("max_tokens") or 64)
-            content = said if self.chat_answer is None else self.chat_answer
-            choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
-            return 200, {"id": "", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
-        return 200, [self._generated(body)]
+    def tokenized(self, text: str) -> list[dict[str, Any]]:
+        """Two tokens, whatever the text; and a start token if it adds one."""
+        first = [{"id": 1, "text": "", "start": 0, "stop": 0}] if self.adds_start else []
+        halves = [(0, min(3, len(text))), (min(3, len(text)), len(text))]
+        rest = [{"id": at + 1, "text": text[a:b], "start": a, "stop": b} for at, (a, b) in enumerate(halves)]
+        return [*first, *rest]
 
-    def _generated(self, body: dict[str, Any]) -> dict[str, Any]:
-        text, tokens = self._said(body["inputs"], body["parameters"]["max_new_tokens"])
-        details = {"finish_reason": "length", "generated_tokens": len(tokens), "prefill": [], "tokens": tokens}
-        return {"generated_text": text, "details": details}
+    def said(self, prompt: str, asked: dict[str, Any], grammar: Any = None) -> Said:
+        """The answer to this prompt."""
+        limit = asked.get("max_new_tokens") or MAX_TOTAL - MAX_INPUT // 2
+        if grammar is not None:
+            return Said([Piece(7, fitting(grammar))], "eos_token")
+        ids = self.answers.get(prompt, self.usual)
+        pieces, finish = [Piece(token, word(token)) for token in ids[:limit]], "length"
+        for count in range(1, len(pieces) + 1):
+            text = "".join(piece.text for piece in pieces[:count])
+            if any(stop in text for stop in asked.get("stop") or []):
+                return Said(pieces[:count], "stop_sequence")
+        if len(ids) < limit and ids is self.usual and len(ids) > 1:
+            finish = "eos_token"
+        return Said(pieces, finish)
 
-    def _said(self, prompt: str, count: int) -> tuple[str, list[dict[str, Any]]]:
-        ids = self.answers.get(prompt, [0])[:count]
-        tokens = [{"id": token, "text": word(token), "logprob": 0.0, "special": False} for token in ids]
-        return words(ids), tokens
+
+@dataclass(frozen=True)
+class Piece:
+    """A token."""
+
+    id: int
+    text: str
+
+    def wire(self) -> dict[str, Any]:
+        """As TGI shows it."""
+        return {"id": self.id, "text": self.text, "logprob": -0.5, "special": False}
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer."""
+
+    pieces: list[Piece]
+    finish: str
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return "".join(piece.text for piece in self.pieces)
+
+
+def planted(prompt: str) -> Refusal | None:
+    """The error this prompt asks for before any token."""
+    found = FAULT.search(prompt)
+    return FAULTS.get(found.group(1)) if found else None
+
+
+def fitting(grammar: dict[str, Any]) -> str:
+    """A text that the grammar allows; for a regular expression, the expression without its signs."""
+    if grammar["type"] == "regex":
+        return re.sub(r"[^a-z0-9]", "", grammar["value"])
+    return json.dumps(_instance(schema_of(grammar)))
+
+
+def _instance(schema: dict[str, Any]) -> Any:
+    if "enum" in schema:
+        return schema["enum"][0]
+    kind = schema.get("type", "object")
+    if kind == "object":
+        return {name: _instance(part) for name, part in schema.get("properties", {}).items()}
+    return {"string": "text", "integer": 1, "number": 1.5, "boolean": True, "array": []}.get(kind)
 
 
 def word(token: int) -> str:
@@ -87,53 +154,3 @@ def word(token: int) -> str:
 def words(tokens: list[int]) -> str:
     """The text of tokens."""
     return "".join(word(token) for token in tokens)
-
-
-def _chunk(delta: dict[str, str], finish: str | None) -> dict[str, Any]:
-    choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    return {"id": "", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
-
-
-def _handler(fake: FakeTgi) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._reply(*fake.get(self.path))
-
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            if fake.key and self.headers.get("authorization") != f"Bearer {fake.key}":
-                self._reply(401, None)
-                return
-            status, reply = fake.post(self.path, body)
-            if status == 200 and body.get("stream") and self.path == "/v1/chat/completions":
-                self._stream(str(reply["choices"][0]["message"]["content"]))
-            else:
-                self._reply(status, reply)
-
-        def _stream(self, text: str) -> None:
-            """The answer in pieces of a few letters, as TGI sends them; the connection's end is the stream's."""
-            self.send_response(200)
-            self.send_header("content-type", "text/event-stream")
-            self.end_headers()
-            for start in range(0, len(text), 8):
-                delta = {"role": "assistant", "content": text[start : start + 8]}
-                self._event(json.dumps(_chunk(delta, None)))
-            self._event(json.dumps(_chunk({"role": "assistant", "content": ""}, "stop")))
-            self._event("[DONE]")
-
-        def _event(self, data: str) -> None:
-            self.wfile.write(f"data: {data}\n\n".encode())
-            self.wfile.flush()
-
-        def _reply(self, status: int, body: Any) -> None:
-            data = b"" if body is None else json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Tests do not need an access log."""
-
-    return Handler

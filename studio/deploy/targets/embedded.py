@@ -16,6 +16,7 @@ from studio.deploy.targets.port import Caps, Launch, Look, Place, Running
 from studio.jobs import processes
 
 COOKIE = "STUDIO_SERVER"
+EXIT = "exit.json"
 TAIL_LINES = 50
 LOG_LIMIT = 8 << 20
 SMALL_MODEL = 50_000_000
@@ -36,12 +37,15 @@ class EmbeddedTarget:
         return self._adopt(launch) or self._start(launch)
 
     def look(self, handle: str, folder: Path) -> Look:
-        """Whether exactly this process lives, and the end of its log."""
-        return Look(bool(handle) and _alive(handle), tail(folder / "server.log"))
+        """Whether exactly this process lives, the end of its log, and how it ended if its starter is asked."""
+        if not handle:
+            return Look(False, tail(folder / "server.log"))
+        _keep_exit(handle, folder)
+        return Look(_alive(handle), tail(folder / "server.log"), _kept_exit(handle, folder))
 
     def stop(self, handle: str, now: bool = False) -> None:
         """TERM lets streams finish (30 s at most); `now` kills."""
-        if _alive(handle):
+        if handle and _alive(handle):
             with suppress(ProcessLookupError):
                 os.kill(_pid(handle), signal.SIGKILL if now else signal.SIGTERM)
 
@@ -136,6 +140,20 @@ def _pid(handle: str) -> int:
 
 def _alive(handle: str) -> bool:
     pid = _pid(handle)
-    with suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)  # if it was our child and has ended, take its exit status
     return processes.is_alive(pid) and _handle(pid) == handle
+
+
+def _keep_exit(handle: str, folder: Path) -> None:
+    """The system tells how a process ended only to the one that started it, and once: write it down."""
+    with suppress(ChildProcessError):
+        ended, status = os.waitpid(_pid(handle), os.WNOHANG)
+        if ended and folder.exists():
+            known = {"handle": handle, "code": os.waitstatus_to_exitcode(status)}
+            write_atomically(folder / EXIT, json.dumps(known).encode())
+
+
+def _kept_exit(handle: str, folder: Path) -> int | None:
+    if not (folder / EXIT).exists():
+        return None
+    known = json.loads((folder / EXIT).read_text())
+    return int(known["code"]) if known["handle"] == handle else None

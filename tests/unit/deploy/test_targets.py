@@ -1,7 +1,9 @@
 """The embedded target's handles and logs, on real processes; the external target's settings."""
 
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,20 @@ def test_a_stopped_process_is_seen_as_gone(tmp_path: Path, process: subprocess.P
     target.stop(handle)
     process.wait(60)
     assert not target.look(handle, tmp_path).alive
+
+
+def test_how_a_process_ended_is_seen_by_its_starter_and_stays_known(
+    tmp_path: Path, process: subprocess.Popen[bytes]
+) -> None:
+    target, handle = EmbeddedTarget(), _handle(process.pid)
+    assert target.look(handle, tmp_path).exit_code is None
+    target.stop(handle, now=True)
+    deadline = time.monotonic() + 60
+    while target.look(handle, tmp_path).alive and time.monotonic() < deadline:
+        time.sleep(0.02)
+    codes = [target.look(handle, tmp_path).exit_code for _ in range(2)]
+    assert codes == [-signal.SIGKILL] * 2
+    assert target.look(f"{process.pid}:1", tmp_path).exit_code is None
 
 
 def test_no_handle_is_not_alive_and_a_missing_log_is_empty(tmp_path: Path) -> None:
