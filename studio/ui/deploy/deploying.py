@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from storage.tables import Model, Project
+from studio.access.places import Option
 from studio.deploy.artifact.preflight import Problem
 from studio.ui.components import next_step
 from studio.ui.deploy.where import Where, choose_where
@@ -19,11 +20,14 @@ FORMS = {
     "merged": "Whole weights",
     "adapter": "The adapter beside its base",
 }
-PUSHED = {"merged": "As whole weights", "adapter": "As an adapter"}
 STRATEGIES = {
     "blue_green": "Beside what runs (no gap)",
     "recreate": "Stop the others first (the place holds only one)",
 }
+CONTAINER = ("gpu", "gpu_share", "dtype", "quantize", "max_total_tokens")
+OWN_OPTIONS = {"embedded": ("threads", "max_total_tokens"), "tgi": CONTAINER, "vllm": CONTAINER}
+THREADS = Option("threads", "Processor threads", "Empty takes half of this machine's.", "number")
+AS_PLACE = "As usual there"
 
 
 @dataclass(frozen=True)
@@ -61,14 +65,18 @@ def _choose(models: list[Model], alias: str) -> Wanted:
 
 
 def _options(where: Where) -> dict[str, Any]:
-    if where.target != "embedded":
-        return {}
-    threads = st.number_input("Processor threads", 1, 256, None, placeholder="As many as fit", key="deploy_threads")
-    most = st.number_input(
-        "Longest conversation, tokens", 16, 1_000_000, None, placeholder="The model's own", key="deploy_total_tokens"
-    )
-    given = {"threads": threads, "max_total_tokens": most}
-    return {name: value for name, value in given.items() if value is not None}
+    """What the kind of target lets a revision set by itself."""
+    labels = {option.name: option for kind in current_studio().serving_places.kinds() for option in kind.options}
+    given: dict[str, Any] = {}
+    for name in OWN_OPTIONS.get(where.target, ()):
+        option = labels.get(name, THREADS)
+        if option.kind == "number":
+            given[name] = st.number_input(
+                option.label, 0.0, None, None, help=option.help, format="%g", key=f"deploy_{name}", placeholder=AS_PLACE
+            )
+        else:
+            given[name] = st.text_input(option.label, help=option.help, key=f"deploy_{name}", placeholder=AS_PLACE)
+    return {name: value for name, value in given.items() if value not in (None, "")}
 
 
 def _problems(project: Project, wanted: Wanted) -> bool:
@@ -94,7 +102,7 @@ def _form(project: Project, wanted: Wanted) -> None:
         choice = current_studio().deployments.form_of(
             project.id, wanted.model_id, wanted.where.target, wanted.where.place_id, wanted.form
         )
-        st.caption(f"{PUSHED.get(choice.form, choice.form)}: {plain(choice.why)}")
+        st.caption(plain(choice.why))
 
 
 def _deploy(project: Project, wanted: Wanted) -> None:

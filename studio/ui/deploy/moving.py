@@ -12,7 +12,7 @@ from studio.deploy.overview import Overview, RevisionView
 from studio.deploy.rollout import shifted
 from studio.errors import StudioError
 from studio.ui.deploy.confirming import Change, confirm
-from studio.ui.deploy.naming import heaviest_first, route_names, route_of, split_in_words
+from studio.ui.deploy.naming import heaviest_first, route_names, route_of, short_names, split_in_words
 from studio.ui.formats import plain
 from studio.ui.state import current_actor, current_studio, reported_errors
 from studio.ui.train.unfold import unfold
@@ -28,10 +28,12 @@ def move_traffic(found: Overview) -> None:
         if not opened:
             return
         view = _choose(found)
-        percent = _slider(found, view)
-        _preview(found, view, percent)
-        if is_shadowable(found, view):
-            copies(found, view)
+        shares, unseen = st.columns(2, gap="medium")
+        with shares:
+            _preview(found, view, _slider(found, view))
+        with unseen:
+            if is_shadowable(found, view):
+                copies(found, view)
         if len(_routes(found)) > 1:
             _every_share(found)
 
@@ -73,7 +75,7 @@ def copies(found: Overview, view: RevisionView) -> None:
     """Any share of copies, for nobody to see; nothing changes for callers, so it asks no question."""
     number = found.release.number if found.release else 0
     percent = st.slider(
-        "Share of the calls it answers unseen (%)",
+        "Or copies of the calls, for nobody to see (%)",
         0,
         100,
         round(view.shadow),
@@ -122,7 +124,7 @@ def shift_change(found: Overview, view: RevisionView, percent: float, routes: Ro
 
 
 def _every_share(found: Overview) -> None:
-    names, number = route_names(found), found.release.number if found.release else 0
+    names, number = short_names(found), found.release.number if found.release else 0
     st.caption("Or set every share; together they make 100 %.")
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         wanted = [
@@ -145,7 +147,7 @@ def _every_share(found: Overview) -> None:
     if abs(total - 100) > 0.01:
         st.markdown(f":red[Together they make {total:g} %, not 100 %.]")
     elif clicked:
-        confirm(release_change(found, wanted, names))
+        confirm(release_change(found, wanted, route_names(found)))
 
 
 def release_change(found: Overview, wanted: Routes, names: Mapping[str, str]) -> Change:

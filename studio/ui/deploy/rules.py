@@ -21,7 +21,7 @@ GUARDRAIL = (
 def rules_dialog(deployment: Deployment) -> None:
     """Three tabs; each saves what it shows."""
     fresh = current_studio().deployments.get(deployment.id)
-    guardrail, smoke, waiting = st.tabs(["Guardrail", "Test prompts", "Time limits"], key="rules_tab")
+    guardrail, smoke, waiting = st.tabs(["Guardrail", "Test prompts", "Waiting"], key="rules_tab")
     rules = rules_of(fresh)
     with guardrail:
         _guardrail(fresh, rules)

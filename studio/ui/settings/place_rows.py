@@ -10,7 +10,7 @@ import streamlit as st
 from studio.access.actor import Actor, Role
 from studio.access.places import Health
 from studio.ui.components import empty_state
-from studio.ui.formats import money, plain
+from studio.ui.formats import plain
 from studio.ui.settings.place_form import AnyPlace, Form, form_dialog
 from studio.ui.state import current_studio, reported_errors
 
@@ -67,10 +67,9 @@ def _told(place: AnyPlace) -> None:
 
 
 def show_health(health: Health) -> None:
-    """What a place said of itself: a sentence, its price, and what should be changed."""
+    """What a place said of itself, its price among it, and what should be changed."""
     icon, color = ("check", "green") if health.ok else ("error", "red")
-    price = f" {money(health.usd_per_hour)} an hour while it runs." if health.usd_per_hour else ""
-    st.markdown(f":{color}[:material/{icon}:] {plain(health.sentence + price)}")
+    st.markdown(f":{color}[:material/{icon}:] {plain(health.sentence)}")
     for warning in health.warnings:
         st.markdown(f":orange[:material/warning:] {plain(warning)}")
 
