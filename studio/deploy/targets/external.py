@@ -27,7 +27,11 @@ class ExternalTarget:
     def launch(self, launch: Launch) -> Running:
         """Take the address from the place or the revision's settings. Raises InvalidInput if there is none."""
         options = {**self.place.options, **{name: value for name, value in (launch.options or {}).items() if value}}
-        url = str(options.get("url") or self.place.url).rstrip("/").removesuffix("/v1")
+        if self.place.url and options.get("url"):
+            raise InvalidInput(
+                f"{self.place.name} has an address already, and its key goes nowhere else. Leave url out."
+            )
+        url = str(self.place.url or options.get("url") or "").rstrip("/").removesuffix("/v1")
         dialect = str(options.get("dialect") or "")
         if not url.startswith(("http://", "https://")):
             raise InvalidInput("An external server needs its address, such as http://gpu-1:8080.")

@@ -10,7 +10,7 @@ import pytest
 
 from studio.deploy.targets.external import ExternalTarget
 from studio.deploy.targets.port import Launch, Place
-from studio.errors import Conflict, StudioError, Unavailable
+from studio.errors import Conflict, InvalidInput, StudioError, Unavailable
 from tests.fakes.hosted_server import Fault, HostedServer
 from tests.fakes.tgi import FakeTgi
 from tests.fakes.vllm import BASE, FakeVllm
@@ -70,6 +70,11 @@ def test_the_place_gives_address_dialect_and_name(vllm: FakeVllm, launches: Laun
     running = at(f"{vllm.origin}/v1", dialect="openai", model="our-model").launch(launches())
     assert (running.endpoint, running.dialect, running.served_name) == (vllm.origin, "openai", "our-model")
     assert vllm.lines == []
+
+
+def test_a_revision_leads_a_places_key_to_no_other_address(vllm: FakeVllm, launches: Launches) -> None:
+    with pytest.raises(InvalidInput, match="has an address already"):
+        at(vllm.origin, FakeVllm.key).launch(launches(options={"url": "http://evil.example"}))
 
 
 def test_an_unknown_dialect_is_heard_and_remembered_for_when_the_server_is_away(

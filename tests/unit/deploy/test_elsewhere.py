@@ -13,11 +13,13 @@ from storage.database import Database
 from storage.tables import Deployment, Model, Project, Revision
 from studio.access.actor import Actor
 from studio.access.secrets import SecretBox
+from studio.deploy.deployments import Deployments
 from studio.deploy.places import ServingPlaces
 from studio.deploy.published import hub_repository
 from studio.deploy.reconcile import reconcile, stop_servers
 from studio.deploy.targets.endpoints import SEEN
-from studio.errors import Conflict
+from studio.errors import Conflict, NotAllowed
+from studio.jobs.queue import Jobs
 from studio.settings import Settings
 from tests.fakes.endpoints_api import TOKEN, FakeEndpointsApi
 from tests.fakes.tgi import FakeTgi
@@ -177,3 +179,34 @@ def test_the_repository_is_where_these_very_weights_were_pushed_last(
 ) -> None:
     model = Model(project_id="p", name="m", kind="tuned", digest="d1", hub_id=hub_id, facts={"published": published})
     assert hub_repository(model) == found
+
+
+@pytest.fixture
+def deployments(database: Database, artifacts: Artifacts, settings: Settings) -> Deployments:
+    return Deployments(database, artifacts, Jobs(database), settings)
+
+
+@pytest.fixture
+def tuned(database: Database, project: Project) -> Model:
+    with database.write() as session:
+        model = Model(project_id=project.id, name="tuned", kind="tuned", digest="d1")
+        session.add(model)
+    return model
+
+
+def test_an_address_of_ones_own_is_an_admins_and_a_saved_place_is_everybodys(
+    deployments: Deployments,
+    places: ServingPlaces,
+    settings: Settings,
+    project: Project,
+    tuned: Model,
+    operator: Actor,
+    editor: Actor,
+) -> None:
+    inside = {"url": "http://127.0.0.1:8501"}
+    with pytest.raises(NotAllowed):
+        deployments.deploy(editor, project.id, "triage", tuned.id, "external", inside)
+    deployments.deploy(operator, project.id, "triage", tuned.id, "external", inside)
+    place = places.save(operator, "theirs", "external", "http://127.0.0.1:8501", "their-key")
+    revision = deployments.deploy(editor, project.id, "triage", tuned.id, "external", place_id=place.id)
+    assert SecretBox(settings.secrets).decrypt(revision.spec["encrypted_key"]) == "their-key"
