@@ -34,6 +34,7 @@ CONTAINER = (
     Option("image", "Image", "Empty is the pinned one for the chosen hardware."),
     Option("gpu", "GPUs", "all, none to serve on the CPU, or their numbers as 0,1.", default="all"),
     Option("gpu_share", "Share of GPU memory", "0.45 lets two servers fit; empty leaves it to the server.", "number"),
+    Option("gpu_memory_gb", "GPU memory, GB", "Of all together; weights that do not fit are refused early.", "number"),
     Option("network", "Network", "A private one that the gateway is on; empty publishes a port of one address only."),
     Option("bind_address", "Address of the port", "Without a network; never a public one.", default="127.0.0.1"),
     Option(

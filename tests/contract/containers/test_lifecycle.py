@@ -122,7 +122,8 @@ def test_last_words_that_cannot_be_written_down_keep_the_container(
     running = target.launch(launch)
     engine.only().ended(1)
     launch.folder.write_text("a file where the folder should be")
-    assert target.look(running.handle, launch.folder).alive
+    look = target.look(running.handle, launch.folder)
+    assert look.alive and "cannot be kept in" in look.log_tail
     assert engine.only().status == "exited"
 
 

@@ -11,6 +11,7 @@ from docker.models.containers import Container
 
 from storage.artifacts import write_atomically
 from studio.deploy.targets.port import Look
+from studio.errors import StorageFull
 
 TAIL_LINES = 50
 FILE = "ended.json"
@@ -31,7 +32,10 @@ def keep(folder: Path, container: Container) -> Look:
     code = int(state.get("ExitCode") or 0)
     found = Look(False, log_tail=f"{tail(container)}\n{_how_it_ended(code, state)}".strip(), exit_code=code)
     kept = {"handle": container.id, "exit_code": code, "log_tail": found.log_tail}
-    write_atomically(folder / FILE, json.dumps(kept).encode())
+    try:
+        write_atomically(folder / FILE, json.dumps(kept).encode())
+    except OSError as error:
+        raise StorageFull(f"The log of a container that ended cannot be kept in {folder}: {error.strerror}.") from error
     return found
 
 
