@@ -2,11 +2,13 @@
 
 Saved by transformers 5 as it is, a model is refused there (tokenizer class), or worse, loads with the wrong rotary base
 and answers differently without any error; and TGI's router looks for the chat template in tokenizer_config.json only.
+`python -m studio.train.portable FOLDER...` rewrites what another tool saved.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -68,3 +70,8 @@ def _edit(path: Path, change: Any, create: bool = False) -> dict[str, Any]:
 def _read(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     return found
+
+
+if __name__ == "__main__":
+    for argument in sys.argv[1:]:
+        make_portable(Path(argument))

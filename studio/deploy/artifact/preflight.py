@@ -20,12 +20,14 @@ from studio.deploy.targets.catalog import serving_target
 from studio.deploy.targets.port import Place
 from studio.errors import StudioError
 from studio.settings import Settings
-from studio.train.machine import host_memory
+from studio.train.machine import host_memory, this_machine
 from studio.train.v4_config import lost_in_v4
 
 GB = 1_000_000_000
 ROOM_TO_RUN = 1.2
 """A server needs its weights' bytes and this much on top, before the first conversation is kept in memory."""
+ENGINE_KINDS = ("tgi", "vllm")
+"""Targets that start a server on a container engine, which may be this machine's."""
 
 
 @dataclass(frozen=True)
@@ -169,9 +171,18 @@ def _quantise(facts: Facts, place: Place) -> str:
 
 
 def _memory_at(kind: str, place: Place) -> int:
+    """Bytes of memory the weights go into: told with the place, or seen if it is this machine; 0 if nobody knows."""
+    told, gpu = place.options.get("gpu_memory_gb"), str(place.options.get("gpu") or "all")
+    if told:
+        return int(float(told) * GB)
     if kind == "embedded":
+        return this_machine().room
+    if kind not in ENGINE_KINDS or (place.url and not place.url.startswith("unix")):
+        return 0
+    if gpu == "none":
         return host_memory()
-    return int(float(place.options.get("gpu_memory_gb") or 0) * GB)
+    count = 1 if gpu == "all" else len(gpu.split(","))
+    return int(this_machine().gpu_memory * count * float(place.options.get("gpu_share") or 1))
 
 
 def _existing(folder: Path) -> Path:

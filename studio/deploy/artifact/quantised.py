@@ -6,8 +6,12 @@ weights. AWQ and GPTQ weights are made beforehand by a tool and calibration rows
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from studio.errors import InvalidInput
 
 
 @dataclass(frozen=True)
@@ -57,19 +61,26 @@ VLLM = (
 QUANTISE: dict[str, tuple[Option, ...]] = {"tgi": TGI, "endpoints": TGI, "vllm": VLLM, "embedded": ()}
 """By kind of target. A vLLM or another server that runs already was started with its own flags."""
 METHODS = {"awq", "gptq", "compressed-tensors", "exl2", "marlin"}
+CONVERTER = "auto-round==0.16.1"
 CONVERTERS = (
     Converter(
-        "AWQ, GPTQ, FP8 as compressed-tensors",
+        "AWQ, GPTQ",
+        "auto-round (PyPI, 0.16.1)",
+        True,
+        "Tried here on a CPU, on a tiny Qwen3, in an environment of its own: it wrote both. `conversion` says how.",
+    ),
+    Converter(
+        "FP8, AWQ, GPTQ as compressed-tensors",
         "llmcompressor (PyPI, 0.14)",
         True,
-        "vLLM's own. It pins transformers below this studio's, so it runs in an environment of its own; bring the "
-        "result back on Train as a whole model.",
+        "vLLM's own. It asks for transformers up to 5.21, older than this studio's, so it needs an environment of its "
+        "own. Not tried here.",
     ),
     Converter(
         "GPTQ, AWQ",
         "gptqmodel (PyPI, 7.7)",
         True,
-        "Source only on PyPI and needs a newer torch than this studio's, so it runs in an environment of its own.",
+        "Only its source is on PyPI, and it asks for a newer torch than this studio's. Not tried here.",
     ),
     Converter("AWQ", "autoawq (PyPI, 0.2.9)", False, "Its last release is of May 2025 and says it is deprecated."),
     Converter("GPTQ", "auto-gptq (PyPI, 0.7.1)", False, "Its last release is of March 2024."),
@@ -77,11 +88,29 @@ CONVERTERS = (
         "GGUF",
         "convert_hf_to_gguf.py of llama.cpp's repository",
         True,
-        "Not on PyPI: the package gguf there reads and writes the format and converts no model. Clone llama.cpp and "
-        "run its script on the exported folder. The studio has no converter of its own and does not serve GGUF.",
+        "Not on PyPI: the package gguf there reads and writes the format and converts no model, and auto-round's own "
+        "GGUF export refused our tiny Qwen3 with gguf 0.19, the newest there. Clone llama.cpp and run its script on "
+        "the exported folder. The studio has no converter of its own and serves no GGUF.",
     ),
 )
 """What was found on PyPI in November 2026. None of them is part of the studio."""
+CONVERTED = ("awq", "gptq")
+
+
+def conversion(folder: Path, method: str, out: Path) -> list[str]:
+    """The commands that make AWQ or GPTQ weights of an exported model, in an environment of their own.
+
+    What they make is served on a TGI or vLLM of one's own and deployed here with the target external, so that the same
+    gates judge it. Raises InvalidInput for a format that no maintained tool on PyPI makes.
+    """
+    if method not in CONVERTED:
+        tool = next((each for each in CONVERTERS if each.format.lower() == method.lower()), None)
+        raise InvalidInput(f"Nothing on PyPI that is maintained makes {method}. {tool.note if tool else ''}".strip())
+    making = ["auto-round", "--model", str(folder), "--scheme", "W4A16", "--format", f"auto_{method}"]
+    return [
+        shlex.join(["uv", "tool", "run", "--from", CONVERTER, *making, "--output_dir", str(out)]),
+        f"python -m studio.train.portable {shlex.quote(str(out))}/*/",
+    ]
 
 
 def quantise_options(kind: str) -> tuple[Option, ...]:

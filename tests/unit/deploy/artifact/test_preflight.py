@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import runpy
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +16,15 @@ from storage.tables import Model
 from studio.deploy.artifact import ARCHITECTURES, Facts, Problem, preflight, preflight_model, quantise_options, support
 from studio.deploy.artifact.architectures import able
 from studio.deploy.artifact.files import FolderFiles
-from studio.deploy.artifact.quantised import CONVERTERS
+from studio.deploy.artifact.quantised import CONVERTER, CONVERTERS, conversion
 from studio.deploy.targets.port import Place
+from studio.errors import InvalidInput
 from studio.settings import Settings
+from studio.train import portable
+from studio.train.machine import Machine
 from tests.fakes.weights import adapter_folder, model_folder
 
+looking = sys.modules["studio.deploy.artifact.preflight"]  # the package has a function of this name
 KINDS = ("embedded", "tgi", "vllm", "vllm_server", "external", "endpoints", "tensorrt_llm", "sglang")
 
 
@@ -119,6 +126,26 @@ def test_weights_over_the_memory_there_are_blocked_unless_they_are_shrunk(folder
     assert preflight(folder, "tgi", place=Place(options={"gpu_memory_gb": 1e-8})) == [found]
 
 
+@pytest.mark.parametrize(
+    ("kind", "place", "memory"),
+    [
+        ("tgi", Place(options={"gpu_memory_gb": 24}), 24_000_000_000),
+        ("embedded", Place(), 80),
+        ("vllm", Place(), 80),
+        ("vllm", Place(url="unix:///run/docker.sock", options={"gpu": "0,1", "gpu_share": 0.5}), 80),
+        ("tgi", Place(options={"gpu": "none"}), 16),
+        ("tgi", Place(url="ssh://user@gpu-1"), 0),
+        ("vllm_server", Place(url="http://gpu-1"), 0),
+    ],
+)
+def test_the_memory_is_told_with_the_place_or_seen_on_this_machine(
+    monkeypatch: pytest.MonkeyPatch, kind: str, place: Place, memory: int
+) -> None:
+    monkeypatch.setattr(looking, "this_machine", lambda: Machine(16, 2, "GPU", 80))
+    monkeypatch.setattr(looking, "host_memory", lambda: 16)
+    assert looking._memory_at(kind, place) == memory
+
+
 def test_a_full_disk_is_told_before_anything_is_copied(folder: Path, tmp_path: Path) -> None:
     class Huge(FolderFiles):
         def sizes(self) -> dict[str, int]:
@@ -217,6 +244,26 @@ def test_each_way_to_fewer_bits_says_what_it_needs() -> None:
         assert all(option.needs and (option.flag or not option.converts) for option in quantise_options(kind))
     assert quantise_options("embedded") == ()
     assert all(converter.note for converter in CONVERTERS)
+
+
+@pytest.mark.parametrize("method", ["awq", "gptq"])
+def test_the_conversion_is_two_commands_and_the_second_makes_it_portable(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    making, after = conversion(tmp_path / "a model", method, tmp_path / "out")
+    words = shlex.split(making)
+    assert words[words.index("--model") + 1] == str(tmp_path / "a model") and f"auto_{method}" in words
+    assert words[words.index("--from") + 1] == CONVERTER
+    folder = model_folder(tmp_path / "out" / "w4", rope_parameters={"rope_type": "default", "rope_theta": 5.0})
+    assert after == f"python -m studio.train.portable {tmp_path / 'out'}/*/"
+    monkeypatch.setattr("sys.argv", ["portable", str(folder)])
+    runpy.run_path(portable.__file__, run_name="__main__")
+    assert json.loads((folder / "config.json").read_text())["rope_theta"] == 5.0
+
+
+def test_where_no_maintained_tool_makes_a_format_it_is_said() -> None:
+    with pytest.raises(InvalidInput, match=r"makes GGUF.*llama\.cpp"):
+        conversion(Path("x"), "GGUF", Path("y"))
 
 
 def test_a_problem_blocks_unless_it_says_otherwise() -> None:
