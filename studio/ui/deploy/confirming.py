@@ -9,6 +9,7 @@ import streamlit as st
 
 from storage.tables import Release
 from studio.deploy.overview import RevisionView
+from studio.ui.deploy.dialogs import page_dialog
 from studio.ui.deploy.evidence import evidence_lines
 from studio.ui.formats import plain
 from studio.ui.state import reported_errors
@@ -30,7 +31,7 @@ class Change:
 
 def confirm(change: Change) -> None:
     """Ask once more, with everything that is known."""
-    st.dialog(change.title, width="medium", icon=":material/swap_horiz:")(_body)(change)
+    page_dialog(change.title, width="medium", icon=":material/swap_horiz:")(_body)(change)
 
 
 def _body(change: Change) -> None:

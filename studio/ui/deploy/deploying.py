@@ -11,6 +11,7 @@ from storage.tables import Model, Project
 from studio.access.places import Option
 from studio.deploy.artifact.preflight import Problem
 from studio.ui.components import next_step
+from studio.ui.deploy.dialogs import page_dialog
 from studio.ui.deploy.where import Where, choose_where
 from studio.ui.formats import plain
 from studio.ui.state import current_actor, current_studio, reported_errors
@@ -41,7 +42,7 @@ class Wanted:
     strategy: str
 
 
-@st.dialog("Deploy model", width="medium", icon=":material/rocket_launch:")
+@page_dialog("Deploy model", width="medium", icon=":material/rocket_launch:")
 def deploy_dialog(project: Project, models: list[Model], alias: str) -> None:
     """Choose, see what stands in the way, deploy."""
     wanted = _choose(models, alias)

@@ -8,6 +8,7 @@ from storage.tables import Deployment, Model, Project
 from studio.access.actor import Role
 from studio.deploy.overview import Overview
 from studio.ui.deploy.deploying import deploy_dialog
+from studio.ui.deploy.dialogs import all_closed, is_open
 from studio.ui.deploy.rules import rules_dialog
 from studio.ui.state import current_actor, current_studio
 
@@ -25,6 +26,7 @@ def servable(models: list[Model]) -> list[Model]:
 
 def opened(deployments: list[Deployment]) -> Overview | None:
     """The alias that was picked, or that the address names, or the first; None when there is none."""
+    all_closed()
     ids = [deployment.id for deployment in deployments]
     wanted = [key for key in (st.session_state.get(ALIAS), st.query_params.get("id")) if key in ids]
     return current_studio().deployments.overview([*wanted, *ids][0]) if ids else None
@@ -56,7 +58,7 @@ def follow_changes(found: Overview) -> None:
 
 
 def _rerun_on_change(deployment_id: str, seen: list[tuple[str, str]]) -> None:
-    if _seen(deployment_id) != seen:
+    if not is_open() and _seen(deployment_id) != seen:
         st.rerun()
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from storage.tables import Revision
+from studio.ui.deploy.dialogs import page_dialog
 from studio.ui.formats import plain
 from studio.ui.state import current_actor, current_studio, reported_errors
 
 
-@st.dialog("Override gates", icon=":material/gavel:")
+@page_dialog("Override gates", icon=":material/gavel:")
 def override_dialog(revision: Revision) -> None:
     """Shows what is red and asks for the reason."""
     st.markdown(

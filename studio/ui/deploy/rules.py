@@ -8,6 +8,7 @@ import streamlit as st
 
 from storage.tables import Deployment
 from studio.deploy.rules import Rules, rules_of
+from studio.ui.deploy.dialogs import page_dialog
 from studio.ui.deploy.smoke import smoke_prompts
 from studio.ui.state import current_actor, current_studio, reported_errors
 
@@ -17,7 +18,7 @@ GUARDRAIL = (
 )
 
 
-@st.dialog("Rules", width="large", icon=":material/rule:")
+@page_dialog("Rules", width="large", icon=":material/rule:")
 def rules_dialog(deployment: Deployment) -> None:
     """Three tabs; each saves what it shows."""
     fresh = current_studio().deployments.get(deployment.id)

@@ -11,6 +11,7 @@ from studio.access.actor import Role
 from studio.deploy.overview import Overview
 from studio.deploy.shadows import ShadowSummary
 from studio.ui.components import metric_row
+from studio.ui.deploy.dialogs import page_dialog
 from studio.ui.deploy.naming import route_names
 from studio.ui.formats import ago, milliseconds, percent, plain
 from studio.ui.navigation import page_path
@@ -98,7 +99,7 @@ def _answer(name: str, ms: float, text: str, error: str | None) -> None:
         st.code(text or "(an empty answer)", language=None, wrap_lines=True)
 
 
-@st.dialog("Send to teammates", icon=":material/send:")
+@page_dialog("Send to teammates", icon=":material/send:")
 def send_dialog(found: Overview, revision_id: str) -> None:
     """Into which dataset, and to how many people."""
     datasets = {each.id: each.name for each in current_studio().datasets.all(found.deployment.project_id)}
