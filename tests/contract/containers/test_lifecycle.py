@@ -18,6 +18,7 @@ from studio.deploy.targets.containers.tgi import TgiContainer
 from studio.deploy.targets.port import Launch
 from studio.errors import Conflict, Unavailable
 from tests.fakes.engine_api import FakeContainer, FakeEngine
+from tests.fakes.tgi import FakeTgi
 
 
 def until(holds: Callable[[], bool], what: str) -> None:
@@ -220,3 +221,12 @@ def test_a_real_server_that_cannot_load_its_model_tells_why(
     until(lambda: not target.look(running.handle, launch.folder).alive, "ended")
     last = target.look(running.handle, launch.folder)
     assert last.exit_code == 3 and "no config.json in /models/triage-r1" in last.log_tail
+
+
+def test_an_adapter_is_asked_for_by_its_name_on_both_of_tgis_ways() -> None:
+    with FakeTgi(name="/models/triage-r1", key="sk", answers={"Hello": [7, 8]}).running() as server:
+        client = ServerClient(server.url, "triage-r1", "sk")
+        client.greedy_tokens("Hello", 2)
+        assert server.seen[-1]["parameters"]["adapter_id"] == "triage-r1"
+        client.chat([{"role": "user", "content": "Hello"}])
+        assert server.seen[-1]["model"] == "triage-r1"

@@ -1,4 +1,7 @@
-"""The container target on a real engine: opt-in, with STUDIO_TEST_PODMAN=1 and a `podman` on the PATH (as root)."""
+"""The container target on a real engine: opt-in, with STUDIO_TEST_PODMAN=1 and a `podman` on the PATH (as root).
+
+Podman leaves its firewall chains (NETAVARK...) on the machine, as it always does.
+"""
 
 from __future__ import annotations
 
