@@ -24,6 +24,7 @@ from studio.deploy.rows import note
 from studio.deploy.rules import GuardrailRules, rules_of
 from studio.deploy.traffic import RouteStats, Traffic
 from studio.deploy.undoing import usable
+from studio.errors import StudioError
 
 GUARDRAIL = Actor.operator("guardrail")
 EVER = datetime.min.replace(tzinfo=UTC)
@@ -41,12 +42,17 @@ class Watch:
 
 
 def guard(database: Database) -> list[Release]:
-    """One look at every alias; the releases that took a revision out."""
+    """One look at every alias; the releases that took a revision out. Raises the first alias's error at the end."""
     with database.read() as session:
         found = DeploymentRepository(session).newest_releases()
-    made = [
-        _guard_one(database, deployment, release) for deployment, release in found if _is_guarded(deployment, release)
-    ]
+    made, errors = [], []
+    for deployment, release in found:
+        try:
+            made.append(_guard_one(database, deployment, release) if _is_guarded(deployment, release) else None)
+        except StudioError as error:  # it must not keep the other aliases from being watched
+            errors.append(error)
+    if errors:
+        raise errors[0]
     return [release for release in made if release]
 
 

@@ -178,9 +178,11 @@ class Reconciler:
 
     def _stop(self) -> None:
         handle = self.revision.handle
-        if not handle or not self.target.look(handle, self.folder).alive:
+        seen = self.target.look(handle, self.folder) if handle else Look(False)
+        if not seen.alive:
             state = "failed" if self.revision.error else "stopped"
-            self._change("stopped", state=state, handle="", endpoint="")
+            told = {"log": seen.log_tail, "exit_code": seen.exit_code} if handle else {}
+            self._change("stopped", state=state, handle="", endpoint="", **told)
         elif self.revision.state != "stopping":
             self.target.stop(handle)
             self._change("stopping", state="stopping")

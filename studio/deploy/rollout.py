@@ -73,7 +73,7 @@ def shifted(routes: Routes, revision: Revision, percent: float) -> Routes:
     scaled = [
         {**route, "weight": _tidy(rest / len(others) if even else route["weight"] * rest / before)} for route in others
     ]
-    return _exactly_100([*([ours] if percent else []), *scaled])
+    return [*([ours] if percent else []), *_adding_up(scaled, 100 - _tidy(percent))]
 
 
 def checked_routes(routes: Routes, revisions: Mapping[str, Revision], before: Routes) -> Routes:
@@ -172,10 +172,11 @@ def _check_revision(route: dict[str, Any], revisions: Mapping[str, Revision], ha
         )
 
 
-def _exactly_100(routes: Routes) -> Routes:
+def _adding_up(routes: Routes, total: float) -> Routes:
     """Rounding leftovers go to the heaviest route."""
-    heaviest = max(routes, key=lambda route: float(route["weight"]))
-    heaviest["weight"] = _tidy(heaviest["weight"] + 100 - sum(route["weight"] for route in routes))
+    if routes:
+        heaviest = max(routes, key=lambda route: float(route["weight"]))
+        heaviest["weight"] = _tidy(heaviest["weight"] + total - sum(route["weight"] for route in routes))
     return routes
 
 

@@ -60,6 +60,7 @@ def take_over(session: Session, revision: Revision, actor: Actor) -> None:
         {other.id for other in replaced(session, revision)},
     )
     share = sum(route["weight"] for route in routes if route["revision_id"] in theirs)
+    revision.spec = {**revision.spec, REPLACED: []}
     if not share:
         return
     had = sum(route["weight"] for route in routes if route["revision_id"] == revision.id)

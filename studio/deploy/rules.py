@@ -55,26 +55,28 @@ class Rules(_Strict):
     """Seconds a route has for its first byte; the gateway's setting when left out."""
     fallback: bool = True
     """Whether the provider's model, without a share, answers when no revision does; false keeps calls off it."""
-    fallback: bool = True
-    """Whether the provider's model the alias was on before answers when nobody else can."""
     keep_warm_hours: float | None = Field(24.0, ge=0)
     """Hours that a revision which lost its traffic keeps running, for an instant undo; null keeps it for ever."""
 
 
 def rules_of(deployment: Deployment) -> Rules:
-    """The deployment's rules."""
-    return Rules.model_validate(deployment.rules or {})
+    """The deployment's rules. Raises InvalidInput if what is stored is none."""
+    return _read(deployment.rules or {}, f"The rules of {deployment.alias} cannot be read; set them again.")
 
 
 def checked_rules(rules: dict[str, Any]) -> dict[str, Any]:
     """The rules as stored: only what was set. Raises InvalidInput naming each field that is wrong."""
-    try:
-        checked = Rules.model_validate(rules).model_dump(by_alias=True, exclude_unset=True)
-    except ValidationError as error:
-        said = "; ".join(f"{_where(one['loc'])}: {_what(one)}" for one in error.errors())
-        raise InvalidInput(f"The rules were not saved. {said}.") from error
+    checked = _read(rules, "The rules were not saved.").model_dump(by_alias=True, exclude_unset=True)
     smoke_prompts(checked)  # schemas too
     return checked
+
+
+def _read(rules: dict[str, Any], otherwise: str) -> Rules:
+    try:
+        return Rules.model_validate(rules)
+    except ValidationError as error:
+        said = "; ".join(f"{_where(one['loc'])}: {_what(one)}" for one in error.errors())
+        raise InvalidInput(f"{otherwise} {said}.") from error
 
 
 def _where(location: tuple[int | str, ...]) -> str:

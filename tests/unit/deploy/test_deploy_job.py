@@ -9,14 +9,14 @@ import pytest
 
 from storage.artifacts import Artifacts
 from storage.database import Database
-from storage.tables import Model, Project, Revision
+from storage.tables import Model, Project, Revision, ServingPlace
 from studio.access.actor import Actor
 from studio.deploy.artifact import export
 from studio.deploy.deployments import Deployments
 from studio.deploy.gates import GATES
 from studio.deploy.jobs import deploy
 from studio.deploy.reconcile import reconcile
-from studio.errors import Conflict
+from studio.errors import Conflict, StudioError
 from studio.jobs.context import JobCancelled, JobContext
 from studio.settings import Settings
 from tests.fakes.target import FakeTarget
@@ -178,3 +178,59 @@ def test_an_exported_folder_is_portable_and_shared_by_its_digest(
     folder = export(artifacts, settings, model)
     assert folder == export(artifacts, settings, model) and folder.name == model.digest
     assert "rope_parameters" not in (folder / "config.json").read_text()
+
+
+def test_what_speaks_against_a_model_ends_the_job_before_anything_starts(
+    deployments: Deployments,
+    database: Database,
+    settings: Settings,
+    artifacts: Artifacts,
+    operator: Actor,
+    project: Project,
+    tuned: Callable[[str], Model],
+) -> None:
+    model = tuned("gone")
+    (problem,) = deployments.preflight(project.id, model.id)
+    assert problem.blocking and "The weights of gone are not here" in problem.text
+    made = deployments.deploy(operator, project.id, "triage", model.id)
+    with pytest.raises(Conflict, match="The weights of gone are not here"):
+        deploy(JobContext("job", 1, "deploy", {"revision_id": made.id}, settings.root, settings, database, artifacts))
+    events = [event.what for event in deployments.events(made.deployment_id)]
+    assert deployments.revision(made.id).state == "failed" and events == ["failed", "preflight", "created"]
+
+
+def test_the_form_is_settled_by_the_job_and_recorded(
+    run: Callable[..., dict[str, Any]], deployments: Deployments, revision: Revision, worker: None
+) -> None:
+    assert revision.form == "auto"
+    run()
+    found = deployments.revision(revision.id)
+    assert (found.form, found.digest) == ("merged", "0" * 64)
+    checked = next(event for event in deployments.events(found.deployment_id) if event.what == "checked")
+    assert checked.detail["why"]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"form": "liquid"}, "no form 'liquid'. Use auto or merged or adapter"),
+        ({"strategy": "hope"}, "no strategy 'hope'"),
+        ({"place_id": "nowhere"}, "place of this revision was deleted"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused_at_once(
+    deployments: Deployments, operator: Actor, project: Project, revision: Revision, options: dict[str, str], says: str
+) -> None:
+    with pytest.raises(StudioError, match=says):
+        deployments.deploy(operator, project.id, "triage", revision.model_id, "fake", **options)  # type: ignore[arg-type]
+
+
+def test_a_place_of_another_kind_is_refused_and_its_own_kind_is_used(
+    deployments: Deployments, database: Database, operator: Actor, project: Project, revision: Revision
+) -> None:
+    with database.write() as session:
+        other, own = ServingPlace(name="gpu-1", kind="tgi"), ServingPlace(name="lab", kind="fake")
+        session.add_all([other, own])
+    with pytest.raises(StudioError, match="gpu-1 is a place for tgi, not for fake"):
+        deployments.deploy(operator, project.id, "triage", revision.model_id, "fake", place_id=other.id)
+    assert deployments.deploy(operator, project.id, "triage", revision.model_id, "fake", place_id=own.id).place_id

@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.tables import Release, Revision
-from studio.deploy.rollout import checked_routes, previous_release, shifted
+from studio.deploy.rollout import (
+    arrival,
+    checked_routes,
+    in_effect,
+    next_step,
+    previous_release,
+    shadowed,
+    shifted,
+    traffic_of,
+    without,
+)
 from studio.errors import Conflict, InvalidInput
 
 
@@ -114,3 +124,94 @@ def test_a_release_after_an_undo_is_undone_to_what_the_undo_had_restored() -> No
 def test_there_is_nothing_before_the_first_release(releases: tuple[int | None, ...]) -> None:
     with pytest.raises(Conflict, match="no earlier"):
         previous_release(history(*releases))
+
+
+def release(number: int, routes: list[dict[str, Any]], *, copies: str = "", undo_of: int | None = None) -> Release:
+    shadows = [{"revision_id": copies, "percent": 20}] if copies else []
+    undone = None if undo_of is None else str(undo_of)
+    return Release(id=str(number), deployment_id="d", number=number, routes=routes, shadows=shadows, undo_of=undone)
+
+
+SPLITS = st.lists(st.integers(0, 100), min_size=1, max_size=5).filter(any)
+BASE, SOME, HALF = (
+    [route("teacher", 100)],
+    [route("1", 5), route("teacher", 95)],
+    [route("1", 50), route("teacher", 50)],
+)
+
+
+@given(SPLITS, st.integers(1, 5))
+def test_steps_only_ever_lead_up_and_end_with_everything(parts: list[int], number: int) -> None:
+    routes = [route(str(n + 2), 100 * part / sum(parts)) for n, part in enumerate(parts)]
+    ours, shadows, weight = revision(number), [], -1.0  # type: tuple[Revision, list[dict[str, Any]], float]
+    for _step in range(6):
+        step = next_step(routes, shadows, ours.id)
+        if step is None:
+            break
+        if step.shadow:
+            assert weight < 0 and not shadows
+            shadows = shadowed(shadows, ours.id, step.percent)
+            continue
+        assert step.percent > max(weight, weights(routes).get(ours.id, 0))
+        routes, weight = shifted(routes, ours, step.percent), step.percent
+    assert weights(routes)[ours.id] == 100 and next_step(routes, shadows, ours.id) is None
+
+
+@given(SPLITS, st.integers(1, 95))
+def test_taking_a_revision_out_gives_its_calls_back_as_they_were(parts: list[int], percent: int) -> None:
+    before = [route(str(n + 2), 100 * part / sum(parts)) for n, part in enumerate(parts)]
+    after = shifted(before, revision(1), percent)
+    usable = {each["revision_id"] for each in after}
+    found = without([release(2, after), release(1, before)], revision(1), usable)
+    assert found is not None and "r1" not in weights(found)
+    assert weights(found) == pytest.approx(weights(before), abs=1)  # shares are kept to a hundredth of a percent
+
+
+def test_with_nobody_to_share_the_newest_earlier_split_that_can_answer_comes_back() -> None:
+    second = [route("1", 100), route("teacher", 0)]
+    third = [route("2", 100), route("1", 0), route("teacher", 0)]
+    releases = [release(3, third), release(2, second), release(1, BASE)]
+    assert without(releases, revision(2), {"r1", "mteacher"}) == second
+    assert without(releases, revision(2), {"mteacher"}) == BASE
+    assert without(releases, revision(2), set()) is None
+
+
+def test_with_no_earlier_split_the_standbys_take_over() -> None:
+    only = [route("1", 100), route("teacher", 0)]
+    assert weights(without([release(1, only)], revision(1), {"r1", "mteacher"}) or []) == {None: 100}
+
+
+def test_a_revision_arrives_with_its_first_copies() -> None:
+    releases = [release(4, HALF), release(3, SOME), release(2, BASE, copies="r1"), release(1, BASE)]
+    found = arrival(releases, "r1")
+    assert found is not None and found.number == 2 and arrival(releases, "r9") is None
+
+
+def test_what_took_a_revision_out_takes_all_its_steps_back_with_it() -> None:
+    taken = release(5, BASE, undo_of=2)
+    releases = [taken, release(4, HALF), release(3, SOME), release(2, BASE, copies="r1"), release(1, BASE)]
+    assert [kept.number for kept in in_effect(releases)] == [1]
+    with pytest.raises(Conflict, match="no earlier"):
+        previous_release(releases)
+
+
+def test_what_goes_back_to_another_split_counts_as_a_release_of_its_own() -> None:
+    releases = [release(3, [route("2", 100)], undo_of=2), release(2, [route("1", 100)]), release(1, BASE)]
+    assert [kept.number for kept in in_effect(releases)] == [1, 3]
+
+
+@given(st.lists(st.sampled_from(["shift", "undo"]), max_size=20), st.randoms(use_true_random=False))
+def test_undoing_leads_back_step_by_step_whatever_was_done(moves: list[str], random: Any) -> None:
+    """A stack of splits, kept by hand, says where every undo has to lead."""
+    releases, stack = [release(1, BASE)], [{"mteacher": 100.0}]
+    for move in moves:
+        number = releases[0].number + 1
+        if move == "undo" and len(stack) > 1:
+            undone, restored = previous_release(releases)
+            stack.pop()
+            releases.insert(0, release(number, restored.routes, undo_of=int(undone.id)))
+        else:
+            routes = shifted(releases[0].routes, revision(random.randint(1, 3)), random.choice([1, 5, 50, 100]))
+            releases.insert(0, release(number, routes))
+            stack.append(traffic_of(releases[0])[0])
+        assert traffic_of(releases[0])[0] == stack[-1]
