@@ -5,7 +5,8 @@ Where the rows come from:
   with transformers 5.23 (tests/benchmarks/test_architectures.py).
 - tgi, endpoints: TGI 3.3.7's own source: its list of models, and transformers 4.51 for its general path.
 - vllm, vllm_server: "Supported models" in vLLM's documentation, read in November 2026, with its LoRA column.
-- tensorrt_llm, sglang: the support tables of their documentation, read in November 2026. Neither was run here.
+- tensorrt_llm, sglang: the tables of their documentation, read in November 2026, which tell nothing of adapters.
+Only the embedded server was run.
 """
 
 from __future__ import annotations
@@ -116,8 +117,8 @@ def _vllm(model_type: str) -> Support:
     return _unlisted(model_type, "vllm")
 
 
-def _listed(model_type: str, kind: str, types: str, adapters: bool = False) -> Support:
-    return Support("yes", adapters) if model_type in types.split() else _unlisted(model_type, kind)
+def _listed(model_type: str, kind: str, types: str) -> Support:
+    return Support("yes") if model_type in types.split() else _unlisted(model_type, kind)
 
 
 def _row(model_type: str) -> dict[str, Support]:
@@ -125,8 +126,8 @@ def _row(model_type: str) -> dict[str, Support]:
         "embedded": _listed(model_type, "embedded", EMBEDDED),
         **dict.fromkeys(TGI_KINDS, _tgi(model_type)),
         **dict.fromkeys(VLLM_KINDS, _vllm(model_type)),
-        "tensorrt_llm": _listed(model_type, "tensorrt_llm", TENSORRT_LLM, adapters=True),
-        "sglang": _listed(model_type, "sglang", SGLANG, adapters=True),
+        "tensorrt_llm": _listed(model_type, "tensorrt_llm", TENSORRT_LLM),
+        "sglang": _listed(model_type, "sglang", SGLANG),
         "external": _unlisted(model_type, "external"),
     }
 

@@ -39,12 +39,13 @@ class Converter:
 
 BEFOREHAND = "weights that were converted before"
 GPU = "an NVIDIA GPU"
+FP8 = "8 bits. Which generations of GPU compute in it is for the server's documentation to say."
 TGI = (
-    Option("bitsandbytes-nf4", "--quantize bitsandbytes-nf4", True, GPU, "4 bits; slower than plain weights."),
-    Option("bitsandbytes-fp4", "--quantize bitsandbytes-fp4", True, GPU, "4 bits; nf4 is usually closer."),
-    Option("bitsandbytes", "--quantize bitsandbytes", True, GPU, "8 bits; slow."),
+    Option("bitsandbytes-nf4", "--quantize bitsandbytes-nf4", True, GPU, "4 bits."),
+    Option("bitsandbytes-fp4", "--quantize bitsandbytes-fp4", True, GPU, "4 bits."),
+    Option("bitsandbytes", "--quantize bitsandbytes", True, GPU, "8 bits."),
     Option("eetq", "--quantize eetq", True, GPU, "8 bits."),
-    Option("fp8", "--quantize fp8", True, "an NVIDIA GPU of the Ada or Hopper generation or newer"),
+    Option("fp8", "--quantize fp8", True, GPU, FP8),
     Option("awq", "--quantize awq", False, BEFOREHAND),
     Option("gptq", "--quantize gptq", False, BEFOREHAND),
     Option("marlin", "--quantize marlin", False, BEFOREHAND),
@@ -53,7 +54,7 @@ TGI = (
 )
 VLLM = (
     Option("bitsandbytes", "--quantization bitsandbytes", True, GPU, "4 bits as it loads."),
-    Option("fp8", "--quantization fp8", True, "an NVIDIA GPU of the Ada or Hopper generation or newer"),
+    Option("fp8", "--quantization fp8", True, GPU, FP8),
     Option("awq", "", False, BEFOREHAND, "Read from the model's quantization_config."),
     Option("gptq", "", False, BEFOREHAND, "Read from the model's quantization_config."),
     Option("compressed-tensors", "", False, BEFOREHAND, "Read from the model's quantization_config."),
