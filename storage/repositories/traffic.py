@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import delete, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 
@@ -91,10 +91,10 @@ class ShadowPairRepository(Repository[ShadowPair]):
             found += [(key, model, text) for key, model, text in rows]
         return found
 
-    def put(self, rows: Iterable[ShadowPair]) -> None:
-        """Add pairs."""
-        self.session.add_all(rows)
-        self.session.flush()
+    def put(self, rows: list[dict[str, Any]]) -> None:
+        """Add pairs, whole rows, at once."""
+        if rows:
+            self.session.execute(insert(ShadowPair), rows)
 
     def delete_before(self, moment: datetime) -> int:
         """Forget older pairs; how many."""

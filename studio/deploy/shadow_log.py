@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from storage.database import Database
 from storage.repositories.traffic import ShadowPairRepository
-from storage.tables import ShadowPair
+from storage.types import new_id, now
 from studio.capture.answer import Answer, read_completion, read_stream
 from studio.capture.redact import Redactor
 from studio.capture.text import parse_json
@@ -20,6 +22,8 @@ from studio.curate.outputs import output_of
 MOST_KEPT = 1_000
 BATCH = 100
 LONGEST_ERROR = 2_000
+PAUSE_S = 0.001
+"""Between two pairs: Python runs one thread at a time, and calls must not wait for what nobody is waiting for."""
 
 log = logging.getLogger(__name__)
 
@@ -83,11 +87,14 @@ class ShadowLog:
 
     def _write(self, batch: list[Answered]) -> None:
         assert self._database is not None
-        rows = [self._row(answered) for answered in batch]
+        rows = []
+        for answered in batch:
+            rows.append(self._row(answered))
+            time.sleep(PAUSE_S)
         with self._database.write() as session:
             ShadowPairRepository(session).put(rows)
 
-    def _row(self, answered: Answered) -> ShadowPair:
+    def _row(self, answered: Answered) -> dict[str, Any]:
         clean = self._redactor.clean  # nothing is written that was not cleaned, as in the log of calls
         request = parse_json(clean(answered.request))
         live_reply, shadow_reply = clean(answered.live_reply), clean(answered.shadow_reply)
@@ -96,18 +103,20 @@ class ShadowLog:
         error = (
             answered.error or shadow.error or (f"It answered {answered.status}." if answered.status >= 400 else None)
         )
-        return ShadowPair(
-            deployment_id=answered.deployment_id,
-            revision_id=answered.revision_id,
-            log_uid=answered.log_uid,
-            messages=request["messages"] if isinstance(request, dict) else [],
-            live_route=answered.live_route,
-            live_text=output_of(live.message),
-            live_ms=round(answered.live_ms, 3),
-            shadow_text="" if error else output_of(shadow.message),
-            shadow_ms=round(answered.shadow_ms, 3),
-            error=clean(error.encode()).decode("utf-8", "replace")[:LONGEST_ERROR] if error else None,
-        )
+        return {
+            "id": new_id(),
+            "created_at": now(),
+            "deployment_id": answered.deployment_id,
+            "revision_id": answered.revision_id,
+            "log_uid": answered.log_uid,
+            "messages": request.get("messages", []) if isinstance(request, dict) else [],
+            "live_route": answered.live_route,
+            "live_text": output_of(live.message),
+            "live_ms": round(answered.live_ms, 3),
+            "shadow_text": "" if error else output_of(shadow.message),
+            "shadow_ms": round(answered.shadow_ms, 3),
+            "error": clean(error.encode()).decode("utf-8", "replace")[:LONGEST_ERROR] if error else None,
+        }
 
 
 def _refusal(status: int) -> str | None:

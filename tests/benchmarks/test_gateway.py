@@ -13,15 +13,19 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from studio.capture.drain import Drain
 from studio.deploy.counting import Attempt, Counter
+from studio.gateway.__main__ import build
+from studio.gateway.app import Gateway
 from tests.integration.gateway.conftest import Stack, fill, find_port, make_settings, running_gateway
 from tests.integration.gateway.test_routes import add_shadow
 
@@ -31,6 +35,8 @@ BODY = json.dumps(
 ).encode()
 ROUNDS, SATURATED_S, PACED_S = 3, 3.0, 3.0
 CONNECTIONS, RATE = 64, 300
+IN_PROCESS_ROUNDS, IN_PROCESS_CALLS = 8, 500
+CHAT = "/v1/chat/completions"
 
 
 @dataclass
@@ -168,6 +174,64 @@ def test_what_routing_counting_and_shadows_add(fast_stack: tuple[Stack, int]) ->
         cpu = spent[name] / sum(len(load.latencies) for load in found) * 1e6
         print(f"{name:15} p50 {p50:.2f} ms, p99 {p99:.2f} ms, gateway CPU {cpu:.0f} µs a call")
     print(f"counting one attempt: {counting_us():.1f} µs")
+
+
+def test_processor_time_of_a_call_by_what_the_gateway_does(fast_stack: tuple[Stack, int]) -> None:
+    """The application called in this process: processor time hardly depends on what else the machine does."""
+    stack, _port = fast_stack
+    add_shadow(stack, "half-unwell", "up-ok", 20)
+    gateway = build(stack.settings)
+    models = {"recorded": "up-ok", "alias, counted": "triage", "split, sticky": "canary", "shadow 20 %": "half-unwell"}
+    bodies = {name: json.dumps({**json.loads(BODY), "model": model, "user": "ann"}) for name, model in models.items()}
+
+    async def measure() -> dict[str, float]:
+        found = {name: float("inf") for name in bodies}
+        async with alive(gateway):
+            for _ in range(IN_PROCESS_ROUNDS):
+                for name, body in bodies.items():
+                    started = time.process_time()
+                    for _ in range(IN_PROCESS_CALLS):
+                        assert await call_once(gateway, stack.secret, body.encode()) == 200
+                    found[name] = min(found[name], (time.process_time() - started) / IN_PROCESS_CALLS * 1e6)
+        return found
+
+    found = asyncio.run(measure())
+    print(f"\nload {os.getloadavg()[0]:.1f}; processor time of one call after another, best of {IN_PROCESS_ROUNDS}")
+    for name, spent in found.items():
+        print(f"{name:15} {spent:.0f} µs, {spent - found['recorded']:+.0f} µs")
+
+
+@asynccontextmanager
+async def alive(gateway: Gateway) -> AsyncIterator[None]:
+    """The application's background work runs while the block does."""
+    come: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+    went: asyncio.Queue[Any] = asyncio.Queue()
+    life = asyncio.ensure_future(gateway({"type": "lifespan"}, come.get, went.put))
+    come.put_nowait({"type": "lifespan.startup"})
+    await went.get()
+    yield
+    come.put_nowait({"type": "lifespan.shutdown"})
+    await life
+
+
+async def call_once(gateway: Gateway, secret: str, body: bytes) -> int:
+    """The status of one call."""
+    came = [{"type": "http.request", "body": body}]
+    left = asyncio.Event()
+    said: list[Any] = []
+
+    async def receive() -> Any:
+        if came:
+            return came.pop()
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    headers = [(b"authorization", b"Bearer " + secret.encode()), (b"content-length", b"%d" % len(body))]
+    await gateway({"type": "http", "method": "POST", "path": CHAT, "headers": headers}, receive, send)
+    return int(said[0]["status"])
 
 
 def named(request: bytes, model: bytes, more: bytes = b"") -> bytes:
