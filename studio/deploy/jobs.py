@@ -137,8 +137,11 @@ class DeployJob:
         revision = self._read()
         with self.context.database.read() as session:
             rules = session.get_one(Deployment, revision.deployment_id).rules
+            model = session.get_one(Model, revision.model_id)
+            base = session.get(Model, model.parent_id) if model.parent_id else None
         live = live_figures(self.context.database, self.context.settings, revision)
-        judged = subject(self._model(revision), rules, live, quantised=bool(revision.spec.get("quantize")))
+        names = {"base_name": base.name} if base else {}
+        judged = subject(model, rules, live, quantised=bool(revision.spec.get("quantize")), **names)
         results = run_gates(client_for(self.context.settings, revision), judged, self._report_gate)
         self._record(results)
         reason = sentence(results)

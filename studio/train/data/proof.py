@@ -11,7 +11,7 @@ from studio.train.data.messages import Messages, plain
 from studio.train.data.source import Line
 
 GOLDEN_PROMPTS, AT_LEAST = 50, 3
-LETTERS_MOST = 200_000
+LETTERS_MOST = 120_000
 """All prompts together: they are kept with the model, not as a file beside it."""
 
 

@@ -40,19 +40,19 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
-def judged(made: Made, folder: Path, *, sampling: bool = False) -> list[GateResult]:
+def judged(made: Made, folder: Path, *, sampling: bool = False, whole: bool = FULL) -> list[GateResult]:
+    """All gates, or those that tell weights apart: the others only cost time here."""
     dialect = made.recipe.dialect
-    with served(folder, NAME, dialect, sampling=sampling) as url:
-        return run_gates(ServerClient(url, NAME, "", dialect), subject(made.model))
+    with pytest.MonkeyPatch.context() as patch:
+        for gate in () if whole else ("smoke", "latency"):
+            patch.delitem(GATES, gate)
+        with served(folder, NAME, dialect, sampling=sampling) as url:
+            return run_gates(ServerClient(url, NAME, "", dialect), subject(made.model))
 
 
 def caught_by(made: Made, fault: str, folder: Path) -> list[str]:
-    """The gates that refuse it, of those that tell weights apart; the others only cost time here."""
     FAULTS[fault](made, folder)
-    with pytest.MonkeyPatch.context() as patch:
-        for gate in ("smoke", "latency"):
-            patch.delitem(GATES, gate)
-        results = judged(made, folder, sampling="temperature" in fault)
+    results = judged(made, folder, sampling="temperature" in fault, whole=False)
     return [result.gate for result in results if not result.passed]
 
 
