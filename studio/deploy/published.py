@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from storage.tables import Model
-from studio.deploy.publish.hub import HUB
 
 
 def hub_repository(model: Model) -> str:
     """`owner/name@revision` of the repository these weights were pushed to last, or come from; empty if of none."""
-    for entry in reversed(model.facts.get("published") or []):
-        where = str(entry.get("where", ""))
-        if where.startswith(f"{HUB}/") and entry.get("digest") == model.digest:
-            return _joined(where.removeprefix(f"{HUB}/"), str(entry.get("revision") or ""))
+    for entry in reversed((model.facts or {}).get("published") or []):
+        if entry.get("repository") and entry.get("digest") == model.digest:
+            return _joined(str(entry["repository"]), str(entry.get("revision") or ""))
     return _joined(model.hub_id, model.hub_revision)
 
 

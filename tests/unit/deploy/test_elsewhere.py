@@ -162,11 +162,11 @@ def test_checking_a_place_says_what_is_wrong_and_raises_nothing(places: ServingP
         ([], "", ""),
         ([], "acme/base", "acme/base"),
         ([{"where": "/shared/models/x", "revision": "", "digest": "d1"}], "", ""),
-        ([{"where": "https://huggingface.co/acme/old", "revision": "1", "digest": "d0"}], "", ""),
+        ([{"where": "https://hub/acme/old", "repository": "acme/old", "revision": "1", "digest": "d0"}], "", ""),
         (
             [
-                {"where": "https://huggingface.co/acme/first", "revision": "1", "digest": "d1"},
-                {"where": "https://huggingface.co/acme/second", "revision": "2", "digest": "d1"},
+                {"where": "https://hub/acme/first", "repository": "acme/first", "revision": "1", "digest": "d1"},
+                {"where": "https://hub/acme/second", "repository": "acme/second", "revision": "2", "digest": "d1"},
                 {"where": "s3://bucket/x", "revision": "", "digest": "d1"},
             ],
             "acme/base",
