@@ -84,6 +84,9 @@ VLLM_SERVER = ServingKind(
             "This machine's folder to the same folder as that server sees it. Empty if the paths are the same.",
             "map",
         ),
+        Option(
+            "max_lora_rank", "Largest rank", "As that vLLM was started with: --max-lora-rank, 16 unless set.", "number"
+        ),
     ),
 )
 EXTERNAL = ServingKind(
