@@ -30,7 +30,7 @@ class Pool:
         """Send a request and wait for the reply's head. Raises UpstreamError."""
         data = self._serialised(path, headers, body)
         while True:
-            connection = self._free() or await self._dial()
+            connection = self._free() or await self._dial(min(CONNECT_TIMEOUT_S, wait_s))
             try:
                 return await self._send(connection, data, wait_s)
             except StaleConnection:
@@ -72,16 +72,16 @@ class Pool:
                 return connection
         return None
 
-    async def _dial(self) -> Connection:
+    async def _dial(self, wait_s: float) -> Connection:
         loop = asyncio.get_running_loop()
         name = self.host if self.tls else None
         try:
-            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            async with asyncio.timeout(wait_s):
                 _, connection = await loop.create_connection(
                     lambda: Connection(self), self.host, self.port, ssl=self._context, server_hostname=name
                 )
         except TimeoutError as error:
-            raise UpstreamError(f"it accepted no connection within {CONNECT_TIMEOUT_S:g} s") from error
+            raise UpstreamError(f"it accepted no connection within {wait_s:g} s") from error
         except (OSError, UnicodeError) as error:
             raise UpstreamError(f"no connection ({error.__class__.__name__}: {error})") from error
         return connection
