@@ -6,6 +6,7 @@ prints the matrix; its last result is in docs/guides/deploy.md.
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -59,6 +60,19 @@ def caught_by(made: Made, fault: str, folder: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return make(FAULTY, tmp_path_factory.mktemp("faulty"))
+
+
+def test_a_recording_holds_what_the_gates_need_and_little_more(deployment: Made) -> None:
+    recorded = deployment.facts["golden"]
+    assert len(recorded["prompts"]) == FAULTY.prompts and 0.1 <= recorded["tie"] <= 1.0
+    assert len(json.dumps(recorded)) < 3000 * FAULTY.prompts
+    for row in recorded["prompts"]:
+        places = len(row["tuned_tokens"]) + row["tuned_ended"]
+        assert len(row["margins"]) == places and len(row["offsets"]) == len(row["tuned_tokens"]) <= 16
+        assert all(int(place) < places for place in row["rivals"]) and not set(recorded["ends"]) & {
+            *row["tuned_tokens"]
+        }
+        assert row["prompt_tokens"] > 20 and len(row["prompt_digest"]) == 16
 
 
 @pytest.mark.parametrize("fault", list(FAULTS)[: len(FAULTS) if FULL else 7])
