@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from storage.artifacts import Artifacts
 from storage.database import Database
@@ -17,6 +19,12 @@ from storage.tables import Person, Project, SignIn
 from storage.types import now
 from studio.access.actor import Actor, Role
 from studio.settings import Settings
+
+# A busy machine is no reason to fail, and the same examples are tried every time.
+hypothesis_settings.register_profile(
+    "steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

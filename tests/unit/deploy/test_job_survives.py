@@ -137,7 +137,7 @@ def test_a_job_killed_at_any_write_and_run_again_ends_in_the_same_state(
 def test_a_job_cancelled_at_any_moment_stops_its_server_and_says_so(
     workplace: Workplace, deploy: Callable[..., Revision]
 ) -> None:
-    for asked_at in range(1, 200, 5):
+    for asked_at in range(1, 200, 9):
         revision, questions = deploy(), iter(range(1, 100_000))
         try:
             workplace.run(revision, stop_asked=lambda questions=questions, last=asked_at: next(questions) >= last)  # type: ignore[misc]
