@@ -27,6 +27,7 @@ PAGE_OF_JOB = {
     "train": "train",
     "evaluate": "evaluate",
     "deploy": "deploy",
+    "publish_model": "deploy",
     "next_turn": "improve",
 }
 """The step a job works on, by its kind."""
