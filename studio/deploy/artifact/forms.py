@@ -38,6 +38,15 @@ DROPPED = {
     "fan_in_fan_out": "its matrices are stored turned round",
 }
 """Features of an adapter that servers leave out or misread."""
+READ = """
+    peft_type task_type r lora_alpha target_modules bias use_rslora init_lora_weights lora_dropout inference_mode
+    base_model_name_or_path revision auto_mapping exclude_modules layers_to_transform layers_pattern peft_version
+    megatron_core megatron_config eva_config loftq_config corda_config lora_ga_config runtime_config qalora_group_size
+    ensure_weight_tying
+"""
+"""Keys that servers read, or that say nothing any more once the adapter is trained."""
+STARTS = ("gaussian", "eva", "orthogonal")
+"""Ways to start an adapter that leave its base as it is; PiSSA, OLoRA and others change it too."""
 VLLM_LARGEST_RANK = 512
 
 
@@ -134,9 +143,14 @@ def _features(config: dict[str, Any]) -> Iterator[str]:
     if str(config.get("peft_type", "LORA")) != "LORA":
         yield f"it is a {config['peft_type']} adapter, not LoRA"
     yield from (why for name, why in DROPPED.items() if config.get(name))
+    start = config.get("init_lora_weights", True)
+    if isinstance(start, str) and start not in STARTS:
+        yield f"it was started with {start[:40]}, which changes the base's weights"
+    unknown = [name for name, value in config.items() if value and name not in (*READ.split(), *DROPPED)]
+    yield from (f"servers may not know what its {name[:40]} is" for name in unknown)
     if str(config.get("bias", "none")) != "none":
         yield "it changes biases"
-    if not int(config.get("r") or 0) > 0:
+    if not (isinstance(config.get("r"), int) and config["r"] > 0):
         yield "its rank is not told"
 
 
@@ -178,8 +192,9 @@ def _target(artifacts: Artifacts, model: Model, config: dict[str, Any], kind: st
     if kind in TGI_KINDS and (dropped := sorted(layers - set(tgi_facts.ADAPTER_LAYERS.split()))):
         yield f"TGI 3.3.7 leaves out what it changes in {', '.join(dropped)}"
     largest = int(place.options.get("max_lora_rank") or VLLM_LARGEST_RANK)
-    if kind not in TGI_KINDS and int(config.get("r") or 0) > largest:
-        yield f"its rank {config['r']} is over the {largest} that is allowed there"
+    rank = config.get("r")
+    if kind not in TGI_KINDS and isinstance(rank, int) and rank > largest:
+        yield f"its rank {rank} is over the {largest} that is allowed there"
 
 
 def _tensors(artifacts: Artifacts, model: Model) -> dict[str, tuple[int, ...]]:

@@ -17,11 +17,15 @@ import numpy
 import pytest
 import torch
 import transformers
+from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
-from studio.deploy.artifact import support
+from storage.artifacts import Artifacts
+from storage.tables import Model
+from studio.deploy.artifact import Forms, adapter_of, forms, support
 from studio.deploy.artifact.tgi_facts import TRANSFORMERS
+from studio.settings import Settings
 from studio.train.portable import make_portable
 from studio.train.v4_config import lost_in_v4
 from tests.fakes.tiny_architectures import ARCHITECTURES, build, prompts
@@ -30,7 +34,11 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[3]
 LOADER = Path(__file__).parent / "transformers_4" / "load.py"
 OPT_IN = pytest.mark.skipif(not os.environ.get("STUDIO_TEST_TRANSFORMERS_4"), reason="set STUDIO_TEST_TRANSFORMERS_4=1")
-PACKAGES = (f"transformers=={TRANSFORMERS}", "tokenizers==0.21.1", "torch<=2.13.0", "numpy", "safetensors", "jinja2")
+PACKAGES = (
+    f"transformers=={TRANSFORMERS}",
+    *("tokenizers==0.21.1", "peft==0.15.2", "torch<=2.13.0", "numpy", "safetensors", "jinja2"),
+)
+ADAPTED = "llama-3"
 TEXT, MESSAGES = "Hello <|user|> world, 42 é", [{"role": "user", "content": "Hello"}]
 # What each run of `make test` looks at; the others differ from one of these in nothing the portable form touches.
 ALWAYS = ("llama-3", "qwen3", "gemma3", "phi3-long", "gpt2", "mixtral", "qwen3_moe", "gpt_neox", "cohere2")
@@ -100,7 +108,7 @@ def python_4() -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = Path(os.environ.get("STUDIO_TRANSFORMERS_4") or cache / "whetstone" / f"transformers-{TRANSFORMERS}")
     python, done = folder / "bin" / "python", folder / ".installed"
-    if not done.exists():
+    if not done.exists() or done.read_text() != " ".join(PACKAGES):
         uv = str(Path(sys.executable).parent / "uv")
         links = os.environ.get("UV_FIND_LINKS") or os.environ.get("PIP_FIND_LINKS") or ""
         environment = os.environ | ({"UV_FIND_LINKS": links} if links else {})
@@ -109,28 +117,51 @@ def python_4() -> Path:
             [uv, "pip", "install", "-q", "--python", str(python), *PACKAGES],
         ):
             subprocess.run(command, check=True, env=environment, cwd=ROOT)
-        done.touch()
+        done.write_text(" ".join(PACKAGES))
     return python
 
 
 @OPT_IN
 def test_every_architecture_answers_alike_in_the_transformers_that_tgi_is_made_with(
-    made: Made, python_4: Path, capsys: pytest.CaptureFixture[str]
+    made: Made, python_4: Path, artifacts: Artifacts, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ARCHITECTURES:
         wanted = answers(made(name) / "raw")
         assert torch.equal(wanted, answers(made(name) / "portable")), name
         numpy.save(made(name) / "prompts.npy", numpy.array(prompts()))
         numpy.save(made(name) / "logits.npy", wanted.numpy())
+    numpy.save(made(ADAPTED) / "adapted.npy", adapt(made(ADAPTED), artifacts, settings).numpy())
     versions, found = seen_by(python_4, [made(name) / form for name in ARCHITECTURES for form in ("portable", "raw")])
     with capsys.disabled():
         print(table(versions, found))
     for name in ARCHITECTURES:
         judge(name, made(name), found[f"{name}/portable"])
+    adapter = found[f"{ADAPTED}/portable"]["adapter"]
+    assert adapter.get("agreement") == 1.0 and adapter["delta"] <= 1e-4, adapter
     for name in SILENT:
         model, tokenizer = (found[f"{name}/raw"][part] for part in ("model", "tokenizer"))
         assert model["delta"] > 0.1 and model["agreement"] < 1, f"{name}: this comparison could not fail"
         assert "TokenizersBackend" in tokenizer["error"]
+
+
+def adapt(folder: Path, artifacts: Artifacts, settings: Settings) -> Any:
+    """What the portable model answers with an adapter, laid out as a server gets it, over it."""
+    model = AutoModelForCausalLM.from_pretrained(folder / "portable", dtype=torch.float32)
+    tuned = get_peft_model(model, LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", use_rslora=True))
+    torch.manual_seed(0)
+    for name, parameter in tuned.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.2)
+    tuned.save_pretrained(folder / "trained")
+    base = artifacts.save_folder(folder / "portable")
+    facts = {"adapter": {"digest": artifacts.save_folder(folder / "trained"), "base": base}}
+    registered = Model(project_id="p", name="tuned", kind="tuned", digest=base, facts=facts)
+    assert forms(artifacts, registered, "tgi") == Forms(True)
+    shutil.copytree(str(adapter_of(artifacts, settings, registered)), folder / "adapter")
+    with torch.no_grad():
+        answered = tuned.eval()(torch.tensor(prompts())).logits
+    assert (answered - answers(folder / "portable")).abs().max() > 1, "the adapter changes nothing"
+    return answered
 
 
 def judge(name: str, folder: Path, seen: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """What this environment's transformers makes of model folders: `python load.py FOLDER...`, one JSON line each.
 
-Each folder has a sibling `logits.npy` (what transformers 5 answered) and `prompts.npy` (to which prompts). Run by the
+Each folder has a sibling `logits.npy` (what transformers 5 answered) and `prompts.npy` (to which prompts), and maybe
+`adapter`, a LoRA adapter with which it answered `adapted.npy`. Run by the
 Python of an environment with transformers 4.51.3, where nothing of the studio is importable.
 """
 
@@ -23,7 +24,8 @@ MESSAGES = [{"role": "user", "content": "Hello"}]
 
 def told(folder: Path) -> dict[str, Any]:
     """How its logits compare, and what its tokenizer makes of a text; for each the reason if it does not load."""
-    return {"folder": str(folder), "model": attempt(logits, folder), "tokenizer": attempt(words, folder)}
+    found = {"folder": str(folder), "model": attempt(logits, folder), "tokenizer": attempt(words, folder)}
+    return found | ({"adapter": attempt(adapted, folder)} if (folder.parent / "adapter").exists() else {})
 
 
 def attempt(look: Callable[[Path], dict[str, Any]], folder: Path) -> dict[str, Any]:
@@ -36,15 +38,27 @@ def attempt(look: Callable[[Path], dict[str, Any]], folder: Path) -> dict[str, A
 
 def logits(folder: Path) -> dict[str, Any]:
     """How far the answers to the prompts are from those of transformers 5."""
-    wanted = torch.from_numpy(numpy.load(folder.parent / "logits.npy"))
-    prompts = torch.from_numpy(numpy.load(folder.parent / "prompts.npy"))
     config = json.loads((folder / "config.json").read_text())
     # Its default attention leaves soft caps (Gemma 2) out, as it warns; the plain one has them, as has TGI.
     plain: dict[str, Any] = {"torch_dtype": torch.float32}
     plain |= {"attn_implementation": "eager"} if config.get("attn_logit_softcapping") else {}
     model = AutoModelForCausalLM.from_pretrained(folder, **plain).eval()
+    return compared(model, folder, "logits.npy")
+
+
+def adapted(folder: Path) -> dict[str, Any]:
+    """The same with the adapter laid over it."""
+    from peft import PeftModel
+
+    model = AutoModelForCausalLM.from_pretrained(folder, torch_dtype=torch.float32)
+    return compared(PeftModel.from_pretrained(model, folder.parent / "adapter").eval(), folder, "adapted.npy")
+
+
+def compared(model: Any, folder: Path, name: str) -> dict[str, Any]:
+    """The largest difference of a logit, and the share of most likely tokens that are the same."""
+    wanted = torch.from_numpy(numpy.load(folder.parent / name))
     with torch.no_grad():
-        found = model(prompts).logits
+        found = model(torch.from_numpy(numpy.load(folder.parent / "prompts.npy"))).logits
     same = (found.argmax(-1) == wanted.argmax(-1)).float().mean().item()
     return {"delta": (found - wanted).abs().max().item(), "spread": wanted.std().item(), "agreement": same}
 

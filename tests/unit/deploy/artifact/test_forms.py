@@ -44,6 +44,11 @@ def test_a_plain_adapter_is_pushed_alone_where_the_target_lays_it_over_the_base(
     assert chosen.form == "adapter" and "lays it over its base" in chosen.why
 
 
+def test_what_peft_writes_for_plain_lora_is_known(artifacts: Artifacts, tuned: Tuned) -> None:
+    told = json.loads((Path(__file__).parent / "peft_lora.json").read_text())
+    assert forms(artifacts, tuned(**told)).adapter
+
+
 def test_rank_stabilised_lora_is_known_everywhere(artifacts: Artifacts, tuned: Tuned) -> None:
     assert forms(artifacts, tuned(use_rslora=True), "tgi").adapter
 
@@ -62,6 +67,10 @@ def test_rank_stabilised_lora_is_known_everywhere(artifacts: Artifacts, tuned: T
         ({"fan_in_fan_out": True}, "turned round"),
         ({"peft_type": "IA3"}, "IA3"),
         ({"r": 0}, "rank"),
+        ({"init_lora_weights": "pissa_niter_4"}, "changes the base's weights"),
+        ({"init_lora_weights": "olora"}, "changes the base's weights"),
+        ({"lora_bias": True}, "lora_bias"),
+        ({"a_feature_of_tomorrow": {"on": True}}, "a_feature_of_tomorrow"),
         ({"layers": ("q_proj", "lm_head")}, "vocabulary"),
         ({"layers": ("embed_tokens",)}, "vocabulary"),
     ],
