@@ -91,19 +91,19 @@ class FakeVllm(HostedServer):
                 "set 'load_inplace' to True.",
             )
         if not self.enables_lora:
-            raise Refusal(500, "LoRA is not enabled. Use --enable-lora to enable LoRA.")
+            raise self._worker_failed(500, "LoRA is not enabled. Use --enable-lora to enable LoRA.")
         if path not in self.sees:
             raise Refusal(404, f"Loading lora {name} failed: No adapter found for {path}")
         if self.sees[path] > 16:
             why = f"LoRA rank {self.sees[path]} is greater than max_lora_rank 16."
-            raise Refusal(
-                self.rank_status,
-                f"Call to add_lora method failed: Worker failed with error '{why}', "
-                "please check the stack trace above for the root cause",
-            )
+            raise self._worker_failed(self.rank_status, why)
         if not self.lies:
             self.loaded[name] = path
         return f"Success: LoRA adapter '{name}' added successfully."
+
+    def _worker_failed(self, status: int, why: str) -> Refusal:
+        told = f"Worker failed with error '{why}', please check the stack trace above for the root cause"
+        return Refusal(status, f"Call to add_lora method failed: {told}")
 
     def _unload(self, body: dict[str, Any]) -> str:
         if body["lora_name"] not in self.loaded:
