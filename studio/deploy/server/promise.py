@@ -1,6 +1,6 @@
 """`response_format` kept by checking: the answer is generated freely, and given only if it is what was asked for.
 
-Continuous batching cannot constrain tokens per request. A model tuned to answer JSON seldom misses; when it does, the
+Tokens are not constrained while they are picked. A model tuned to answer JSON seldom misses; when it does, the
 caller gets an error (and the gateway asks another route) instead of broken JSON under a promise.
 """
 
