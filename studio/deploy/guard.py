@@ -88,6 +88,8 @@ def _shadows(traffic: Traffic, rules: GuardrailRules, releases: list[Release]) -
 
 def _shares(traffic: Traffic, rules: GuardrailRules, releases: list[Release]) -> list[Watch]:
     weighted = [route for route in releases[0].routes if route["weight"]]
+    if not weighted:
+        return []
     live = min(weighted, key=lambda route: (_share_since(releases, key_of(route)), -route["weight"]))
     if len(weighted) == 1:
         since = max(releases[0].created_at, now() - RECENTLY)

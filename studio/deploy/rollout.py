@@ -105,9 +105,15 @@ def in_effect(releases: list[Release]) -> list[Release]:
             continue
         place = next((n for n, one in enumerate(kept) if one.id == release.undo_of), len(kept))
         kept = kept[:place]
-        if not kept or traffic_of(kept[-1]) != traffic_of(release):
+        if not kept or not _is_back_at(release, kept[-1]):
             kept.append(release)
     return kept
+
+
+def _is_back_at(release: Release, earlier: Release) -> bool:
+    """Whether it is that split again; a shadow that could not come back makes no difference."""
+    (shares, copies), (before, copied) = traffic_of(release), traffic_of(earlier)
+    return shares == before and copies.items() <= copied.items()
 
 
 def traffic_of(release: Release) -> tuple[dict[str, float], dict[str, float]]:

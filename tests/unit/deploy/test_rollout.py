@@ -200,6 +200,13 @@ def test_what_goes_back_to_another_split_counts_as_a_release_of_its_own() -> Non
     assert [kept.number for kept in in_effect(releases)] == [1, 3]
 
 
+def test_a_shadow_that_could_not_come_back_does_not_keep_an_undo_from_going_further_back() -> None:
+    gone_back = release(4, SOME, undo_of=3)
+    releases = [gone_back, release(3, HALF), release(2, SOME, copies="r9"), release(1, BASE)]
+    undone, restored = previous_release(releases)
+    assert (undone.number, restored.number) == (2, 1)
+
+
 @given(st.lists(st.sampled_from(["shift", "undo"]), max_size=20), st.randoms(use_true_random=False))
 def test_undoing_leads_back_step_by_step_whatever_was_done(moves: list[str], random: Any) -> None:
     """A stack of splits, kept by hand, says where every undo has to lead."""
