@@ -161,6 +161,18 @@ def go_to(page: Page, title: str) -> None:
     settled(page)
 
 
+def open_dialog(page: Page, button: Locator) -> Locator:
+    """Click until the dialog is there: a page that draws itself anew just then can lose a click."""
+    dialog = page.get_by_role("dialog")
+    for _ in range(6):
+        with suppress(TimeoutError, AssertionError):
+            if not dialog.count():
+                button.click(timeout=10_000)
+            expect(dialog).to_be_visible(timeout=10_000)
+            return dialog
+    raise AssertionError("The dialog did not open.")
+
+
 def submit(argilla: Page | FrameLocator, label: str, correction: str = "") -> None:
     """Answer the record on Argilla's form, again if it slid in just then and took the choice away.
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from storage.tables import Model, Provider
 from studio.access.actor import Actor
 from studio.bootstrap import Studio, build_studio
-from tests.browser.conftest import settled
+from tests.browser.conftest import open_dialog, settled
 from tests.fakes.studio_process import RunningStudio
 from tests.fakes.tgi import FakeTgi
 
@@ -78,8 +78,7 @@ def test_from_deploying_to_promoting_to_undo_and_both_revisions_asked_at_once(
 def deploy_to_the_second_place(page: Page) -> None:
     """The place says that it answers before anybody deploys there."""
     expect(main(page)).to_contain_text("tuned (revision 1) · 100 %")
-    primary(page, "Deploy model").click()
-    dialog = page.get_by_role("dialog")
+    dialog = open_dialog(page, primary(page, "Deploy model"))
     dialog.get_by_role("combobox", name="Serve on").click()
     page.get_by_role("option", name=re.compile("lab 2")).click()
     expect(dialog).to_contain_text("answers. It serves triage-r2")
@@ -118,8 +117,7 @@ def move_everything(page: Page) -> None:
     slider.focus()
     slider.press("End")
     expect(main(page)).to_contain_text("Then: tuned (revision 2) 100 %")
-    page.locator(".st-key-move button").click()
-    expect(page.get_by_role("dialog")).to_contain_text("goes from 5 % to 100 %")
+    expect(open_dialog(page, page.locator(".st-key-move button"))).to_contain_text("goes from 5 % to 100 %")
     confirm(page, "Move traffic")
     expect(main(page)).to_contain_text("tuned (revision 2) · 100 %")
 
@@ -146,10 +144,7 @@ def ask_both(page: Page) -> None:
 
 
 def confirming(page: Page, name: str) -> Locator:
-    primary(page, name).click()
-    dialog = page.get_by_role("dialog")
-    expect(dialog).to_be_visible()
-    return dialog
+    return open_dialog(page, primary(page, name))
 
 
 def confirm(page: Page, name: str) -> None:

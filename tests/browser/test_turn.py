@@ -16,7 +16,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from studio.demo.sample import ALIAS, PROJECT
 from studio.demo.tickets import as_json, prompt, tickets, truth
-from tests.browser.conftest import SAMPLE_CALLS, go_to, settled, submit
+from tests.browser.conftest import SAMPLE_CALLS, go_to, open_dialog, settled, submit
 from tests.fakes.studio_process import RunningStudio
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.argilla, pytest.mark.timeout(900)]
@@ -184,8 +184,8 @@ def deploy(page: Page, studio: RunningStudio, key: str) -> None:
     go_to(page, "Deploy")
     main = page.get_by_test_id("stMain")
     expect(main).to_contain_text("sample-teacher · 100 %")
-    primary(page, "Deploy model").click()
-    page.get_by_role("dialog").get_by_role("button", name="Deploy", exact=True).click()
+    dialog = open_dialog(page, primary(page, "Deploy model"))
+    dialog.get_by_role("button", name="Deploy", exact=True).click()
     expect(primary(page, "Shadow 20 %")).to_be_visible(timeout=JOB_MS)
     expect(main).to_contain_text("golden answers are the tuned model's")
     for step in ("Shadow 20 %", "Promote to 5 %", "Promote to 50 %", "Promote to 100 %"):
@@ -200,8 +200,7 @@ def deploy(page: Page, studio: RunningStudio, key: str) -> None:
 
 def take_step(page: Page, name: str) -> None:
     """The primary button, and the dialog that asks once more."""
-    primary(page, name).click()
-    dialog = page.get_by_role("dialog")
+    dialog = open_dialog(page, primary(page, name))
     dialog.get_by_role("button", name=name, exact=True).click()
     expect(dialog).to_have_count(0)
     expect(primary(page, name)).to_have_count(0)
