@@ -6,13 +6,12 @@ TGI is frozen at 3.3.7: it knows these architectures itself, and others only as 
 
 from __future__ import annotations
 
-import json
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.deploy.artifact.export import findings
-from studio.deploy.artifact.tgi_facts import GENERAL, IMAGE, MODEL_FOLDER, NATIVE
+from studio.deploy.artifact import findings, preflight
+from studio.deploy.artifact.tgi_facts import IMAGE, MODEL_FOLDER
 
 
 @dataclass(frozen=True)
@@ -33,12 +32,4 @@ def tgi_command(folder: Path, port: int = 8080) -> str:
 
 def tgi_problems(folder: Path) -> list[str]:
     """Why TGI would refuse these weights, or be slow with them; empty when it knows them well."""
-    problems = findings(folder)
-    if problems:
-        return problems
-    kind = str(json.loads((folder / "config.json").read_text()).get("model_type", ""))
-    if kind in NATIVE.split():
-        return []
-    if kind in GENERAL.split():
-        return [f"TGI serves {kind} by its slower general path: no tensor parallelism, no adapters."]
-    return [f"TGI 3.3.7 does not know the architecture {kind or 'of this model'}. Serve it on vLLM instead."]
+    return findings(folder) or [problem.text for problem in preflight(folder, "tgi")]

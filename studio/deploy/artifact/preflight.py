@@ -123,7 +123,11 @@ def _unknown(files: Files, kind: str, form: str) -> Iterator[Problem]:
     found = support(model_type, kind)
     if found.serves == "no":
         other = able(model_type, kind, form == ADAPTER)
-        fix = f" Serve it on {_in_text(other)} instead." if other else " No target here is known to serve it."
+        fix = (
+            f" Serve it on {_in_text(other)} instead."
+            if other
+            else " No target here is known to serve it; a newer vLLM of your own may: deploy it as an external server."
+        )
         yield Problem(found.reason + fix, offer=other)
     elif found.reason and (found.serves != "yes" or form == ADAPTER):
         yield Problem(found.reason, blocking=False)

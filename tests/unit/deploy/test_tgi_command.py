@@ -5,16 +5,12 @@ from pathlib import Path
 import pytest
 
 from studio.deploy.tgi_command import tgi_command, tgi_problems
+from tests.fakes.weights import model_folder
 
 
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
-    folder = tmp_path / "a folder"
-    folder.mkdir()
-    for name, text in {"tokenizer.json": "{}", "tokenizer_config.json": '{"chat_template": "x"}'}.items():
-        (folder / name).write_text(text)
-    (folder / "model.safetensors").write_text("")
-    return folder
+    return model_folder(tmp_path / "a folder")
 
 
 def test_the_command_mounts_the_weights_read_only_and_holds_no_key(weights: Path) -> None:
@@ -25,7 +21,13 @@ def test_the_command_mounts_the_weights_read_only_and_holds_no_key(weights: Path
 
 
 @pytest.mark.parametrize(
-    ("kind", "says"), [("llama", ""), ("qwen3", "slower general path"), ("qwen9", "Serve it on vLLM")]
+    ("kind", "says"),
+    [
+        ("llama", ""),
+        ("qwen3", "slower general path"),
+        ("smollm3", "Serve it on the embedded server"),
+        ("qwen9", "No target here is known"),
+    ],
 )
 def test_what_tgi_thinks_of_an_architecture(weights: Path, kind: str, says: str) -> None:
     (weights / "config.json").write_text(json.dumps({"model_type": kind}))
