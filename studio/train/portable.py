@@ -18,13 +18,13 @@ from studio.train.v4_config import lost_in_v4, v4_config
 __all__ = ["lost_in_v4", "make_portable", "v4_config", "v4_tokenizer_config"]
 
 GENERIC_CLASSES = ("TokenizersBackend", None)
+AT_ONCE = "{%- set enable_thinking = false %}"
 
 
 def make_portable(folder: Path) -> None:
     """Rewrite the JSON files of a saved model in place; doing it twice changes nothing."""
     config = _edit(folder / "config.json", v4_config)
-    template = folder / "chat_template.jinja"
-    text = template.read_text() if template.exists() else None
+    text = _template(folder / "chat_template.jinja")
     tokenizer = _edit(folder / "tokenizer_config.json", lambda found: v4_tokenizer_config(found, text))
     ends = config.get("eos_token_id"), _token_id(folder, tokenizer.get("eos_token"))
     if config:
@@ -38,9 +38,26 @@ def v4_tokenizer_config(found: dict[str, Any], template: str | None) -> dict[str
         config["tokenizer_class"] = "PreTrainedTokenizerFast"
     if isinstance(config.get("extra_special_tokens"), list):
         config["additional_special_tokens"] = config.pop("extra_special_tokens")
+    template = template or config.get("chat_template")
     if template:
-        config["chat_template"] = template
+        config["chat_template"] = at_once(template) if isinstance(template, str) else template
     return config
+
+
+def at_once(template: str) -> str:
+    """The template with thinking aloud switched off, as in training: no server is told so with every call."""
+    if "enable_thinking" not in template or template.startswith(AT_ONCE):
+        return template
+    return AT_ONCE + template
+
+
+def _template(path: Path) -> str | None:
+    if not path.exists():
+        return None
+    text = path.read_text()
+    if at_once(text) != text:
+        write_atomically(path, at_once(text).encode())
+    return at_once(text)
 
 
 def _with_end_list(found: dict[str, Any], *fallbacks: int | list[int] | None) -> dict[str, Any]:

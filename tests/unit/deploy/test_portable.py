@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 
 from studio.train.portable import make_portable, v4_config
@@ -116,3 +117,24 @@ def test_a_folder_of_an_adapter_without_a_model_config_gets_none(tmp_path: Path)
     write(tmp_path / "adapter_config.json", {"r": 8})
     make_portable(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["adapter_config.json"]
+
+
+THINKER = (
+    "{%- for message in messages %}<{{ message.role }}>{{ message.content }}\n{%- endfor %}"
+    "<assistant>{%- if enable_thinking is defined and enable_thinking is false %}<think></think>{%- endif %}"
+)
+
+
+def test_a_model_that_may_think_aloud_is_not_asked_to_by_any_server(saved: Path) -> None:
+    """Training rendered with enable_thinking=False; a server renders without saying anything."""
+    (saved / "chat_template.jinja").write_text(THINKER)
+    make_portable(saved)
+    once = {path.name: path.read_bytes() for path in saved.iterdir()}
+    make_portable(saved)
+    assert {path.name: path.read_bytes() for path in saved.iterdir()} == once
+    inline = read(saved / "tokenizer_config.json")["chat_template"]
+    assert inline == (saved / "chat_template.jinja").read_text()
+    said = [{"role": "user", "content": "Hello"}]
+    trained = jinja2.Template(THINKER).render(messages=said, enable_thinking=False)
+    assert jinja2.Template(inline).render(messages=said) == trained
+    assert jinja2.Template(THINKER).render(messages=said) != trained
