@@ -181,9 +181,9 @@ def _token_counts(embedded: Contender) -> list[int]:
 
 
 def _answers(contender: Contender) -> list[str]:
-    """Half characters, which a random model writes often, are shown as marks by one server and left out by another."""
+    """Half characters, frequent with a random model, are marks here and left out there, as is a blank at the end."""
     loads = [contender.rounds[at_once][0] for at_once in COUNTS]
-    return [text.replace("\ufffd", "") for load in loads for text in load.texts]
+    return [text.replace("\ufffd", "").rstrip() for load in loads for text in load.texts]
 
 
 def _report(contenders: list[Contender], tokens: list[int]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +35,14 @@ class FaultyEngine(engine.Engine):
             raise WireError(refusal.status, refusal.error, refusal.error_type)
         if kind == "bug":
             raise ZeroDivisionError("planted")
-        async for tokens in super().generate(ticket):
-            if kind == "mid-stream" and tokens[-1].number > BEFORE_THE_FAULT:
-                kept = [token for token in tokens if token.number <= BEFORE_THE_FAULT]
-                if kept:
-                    yield kept
-                raise failed("planted")
-            yield tokens
+        async with aclosing(super().generate(ticket)) as parts:
+            async for tokens in parts:
+                if kind == "mid-stream" and tokens[-1].number > BEFORE_THE_FAULT:
+                    kept = [token for token in tokens if token.number <= BEFORE_THE_FAULT]
+                    if kept:
+                        yield kept
+                    raise failed("planted")
+                yield tokens
 
 
 if __name__ == "__main__":
