@@ -8,6 +8,7 @@ and answers differently without any error; and TGI's router looks for the chat t
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from studio.train.v4_config import lost_in_v4, v4_config
 __all__ = ["lost_in_v4", "make_portable", "v4_config", "v4_tokenizer_config"]
 
 GENERIC_CLASSES = ("TokenizersBackend", None)
+MARKERS = re.compile(r"(\{%-?\s*)(end)?generation(\s*-?%\})")
 AT_ONCE = "{%- set enable_thinking = false %}"
 
 
@@ -40,7 +42,7 @@ def v4_tokenizer_config(found: dict[str, Any], template: str | None) -> dict[str
         config["additional_special_tokens"] = config.pop("extra_special_tokens")
     template = template or config.get("chat_template")
     if template:
-        config["chat_template"] = at_once(template) if isinstance(template, str) else template
+        config["chat_template"] = without_markers(at_once(template)) if isinstance(template, str) else template
     return config
 
 
@@ -49,6 +51,15 @@ def at_once(template: str) -> str:
     if "enable_thinking" not in template or template.startswith(AT_ONCE):
         return template
     return AT_ONCE + template
+
+
+def without_markers(template: str) -> str:
+    """The template without the tags that mark what is learned: servers other than transformers do not know them.
+
+    Something that is always true stands in for each, so that whitespace falls as it did. The file beside the config,
+    which training reads, keeps its markers.
+    """
+    return MARKERS.sub(lambda tag: f"{tag[1]}{'endif' if tag[2] else 'if true'}{tag[3]}", template)
 
 
 def _template(path: Path) -> str | None:

@@ -41,9 +41,9 @@ def template_of(artifacts: Artifacts, base: Model) -> str | None:
     """The chat template; "" when the model has none, None while the model is not here yet."""
     if not base.digest:
         return None
+    beside = file_text(artifacts, base.digest, "chat_template.jinja")
     inline = _json(artifacts, base.digest, "tokenizer_config.json").get("chat_template")
-    found = inline if isinstance(inline, str) else file_text(artifacts, base.digest, "chat_template.jinja")
-    return found or ""
+    return beside or (inline if isinstance(inline, str) else "")
 
 
 def endings_of(artifacts: Artifacts, base: Model) -> Endings | None:

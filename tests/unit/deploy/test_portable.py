@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import jinja2.ext
 import pytest
 
 from studio.train.portable import make_portable, v4_config
@@ -138,3 +139,37 @@ def test_a_model_that_may_think_aloud_is_not_asked_to_by_any_server(saved: Path)
     trained = jinja2.Template(THINKER).render(messages=said, enable_thinking=False)
     assert jinja2.Template(inline).render(messages=said) == trained
     assert jinja2.Template(THINKER).render(messages=said) != trained
+
+
+MARKED = (
+    "{%- for m in messages %}<{{ m.role }}>\n  {%- generation %} {%- if m.content %}{{- m.content }}{%- endif %}\n"
+    "{%- endgeneration -%}\n {% generation %}!{% endgeneration %}{%- endfor %}"
+)
+
+
+def test_servers_get_a_template_without_the_markers_of_training_that_renders_the_same(saved: Path) -> None:
+    """TGI's Jinja does not know the tag, and would refuse every conversation."""
+    (saved / "chat_template.jinja").write_text(MARKED)
+    make_portable(saved)
+    inline = read(saved / "tokenizer_config.json")["chat_template"]
+    assert "generation" not in inline and (saved / "chat_template.jinja").read_text() == MARKED
+    said = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": ""}]
+    trained = jinja2.Environment(extensions=[AssistantTracker], trim_blocks=True, lstrip_blocks=True)
+    plain = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
+    assert plain.from_string(inline).render(messages=said) == trained.from_string(MARKED).render(messages=said)
+    make_portable(saved)
+    assert read(saved / "tokenizer_config.json")["chat_template"] == inline
+
+
+class AssistantTracker(jinja2.ext.Extension):
+    """The tag as transformers has it: it renders what is inside."""
+
+    tags = {"generation"}  # noqa: RUF012 - as the base class declares it
+
+    def parse(self, parser: Any) -> Any:
+        line = next(parser.stream).lineno
+        body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
+        return jinja2.nodes.CallBlock(self.call_method("_inside"), [], [], body).set_lineno(line)
+
+    def _inside(self, caller: Any) -> str:
+        return str(caller())
