@@ -164,7 +164,7 @@ def test_servers_get_a_template_without_the_markers_of_training_that_renders_the
 class AssistantTracker(jinja2.ext.Extension):
     """The tag as transformers has it: it renders what is inside."""
 
-    tags = {"generation"}  # noqa: RUF012 - as the base class declares it
+    tags = {"generation"}
 
     def parse(self, parser: Any) -> Any:
         line = next(parser.stream).lineno
