@@ -7,19 +7,16 @@ from typing import Any
 
 import regex
 from jsonschema.exceptions import SchemaError, ValidationError
-from jsonschema.validators import Draft202012Validator, extend, validator_for
+from jsonschema.validators import Draft202012Validator, validator_for
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic import ValidationError as WrongShape
-from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from studio.deploy.schemas import TEXT_MOST, checker, holds_unchecked, matches
 from studio.errors import InvalidInput
 
 PROMPTS_MOST = 50
 PATTERN_MOST = 500
-TEXT_MOST = 10_000
-REGEX_S = 1.0
-"""A pattern that needs longer than this for one answer is refused: it may need for ever."""
 
 
 class SmokePrompt(BaseModel):
@@ -40,7 +37,7 @@ class SmokePrompt(BaseModel):
         looked = text[:TEXT_MOST]
         wanted = [self.contains] if isinstance(self.contains, str) else self.contains
         found = [f"does not contain “{part}”" for part in wanted if part not in looked]
-        found += [f"does not match {self.regex}"] if self.regex and not _matches(self.regex, looked) else []
+        found += [f"does not match {self.regex}"] if self.regex and not matches(self.regex, looked) else []
         found += _json_faults(self.wants, text) if self.wants is not False else []
         if self.max_ms is not None and milliseconds > self.max_ms:
             found.append(f"took {milliseconds:.0f} ms, more than {self.max_ms:.0f}")
@@ -62,7 +59,7 @@ def _checked(number: int, row: Any) -> SmokePrompt:
             regex.compile(made.regex)
         if isinstance(made.wants, dict):
             validator_for(made.wants, Draft202012Validator).check_schema(made.wants)
-            if '"patternProperties"' in json.dumps(made.wants):
+            if holds_unchecked(made.wants):
                 raise InvalidInput(f"Smoke prompt {number}: json: patternProperties is not supported. Name the keys.")
     except WrongShape as error:
         first = error.errors()[0]
@@ -75,13 +72,6 @@ def _checked(number: int, row: Any) -> SmokePrompt:
     return made
 
 
-def _matches(pattern: str, text: str) -> bool:
-    try:
-        return regex.search(pattern, text, timeout=REGEX_S) is not None
-    except TimeoutError:
-        return False  # it may need for ever: what cannot be shown to match does not
-
-
 def _json_faults(wants: bool | dict[str, Any], text: str) -> list[str]:
     try:
         value = json.loads(text)
@@ -90,20 +80,9 @@ def _json_faults(wants: bool | dict[str, Any], text: str) -> list[str]:
     if not isinstance(wants, dict):
         return []
     try:
-        # An empty registry: a `$ref` in the schema would be fetched over the network otherwise.
-        _with_time_limits(wants)(wants, registry=Registry()).validate(value)
+        checker(wants).validate(value)
     except ValidationError as error:
         return [f"does not fit the schema: {error.message[:200]}"]
     except Unresolvable as error:
         return [f"cannot be checked: the schema refers to {error.ref[:200]}"]
     return []
-
-
-def _with_time_limits(schema: dict[str, Any]) -> Any:
-    """The schema's validator with our patterns, which end."""
-    return extend(validator_for(schema, Draft202012Validator), {"pattern": _pattern})
-
-
-def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Any:
-    if isinstance(instance, str) and not _matches(pattern, instance[:TEXT_MOST]):
-        yield ValidationError(f"{instance[:80]!r} does not match {pattern!r}")

@@ -12,9 +12,9 @@ from typing import Any
 
 from jsonschema.exceptions import SchemaError, ValidationError
 from jsonschema.validators import validator_for
-from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from studio.deploy.schemas import UNCHECKED, checker, holds_unchecked
 from studio.deploy.server.errors import failed, invalid
 
 SHOWN = 200
@@ -29,7 +29,7 @@ class JsonPromise:
     def check(self, text: str) -> None:
         """Raises a generation error that says where the answer is not what was asked for."""
         try:
-            _validator(self.schema).validate(json.loads(text))
+            checker(self.schema).validate(json.loads(text))
         except (json.JSONDecodeError, RecursionError) as error:
             raise failed(f"the answer is not JSON ({error})") from error
         except ValidationError as error:
@@ -48,16 +48,13 @@ def promise(response_format: dict[str, Any] | None) -> JsonPromise | None:
     schema = _schema(response_format)
     try:
         validator_for(schema).check_schema(schema)
+        if holds_unchecked(schema):
+            raise invalid(f"a JSON schema with {UNCHECKED} is not supported")
     except RecursionError as error:
         raise invalid("response_format holds a JSON schema that is nested too deeply") from error
     except SchemaError as error:
         raise invalid(f"response_format holds no valid JSON schema: {error.message[:SHOWN]}") from error
     return JsonPromise(schema)
-
-
-def _validator(schema: dict[str, Any]) -> Any:
-    # An empty registry: by default a `$ref` in a caller's schema would be fetched over the network.
-    return validator_for(schema)(schema, registry=Registry())
 
 
 def _schema(response_format: dict[str, Any]) -> dict[str, Any]:

@@ -63,3 +63,13 @@ def test_a_schema_elsewhere_is_never_fetched() -> None:
     assert kept is not None
     with pytest.raises(WireError, match="refers to a schema elsewhere"):
         kept.check("{}")
+
+
+def test_a_pattern_that_takes_for_ever_ends_and_one_that_cannot_be_limited_is_refused() -> None:
+    kept = promise({"type": "json_object", "value": {"properties": {"id": {"pattern": "^(a+)+$"}}}})
+    assert kept is not None
+    kept.check('{"id": "aaaa"}')
+    with pytest.raises(WireError, match="does not match"):
+        kept.check(f'{{"id": "{"a" * 40}!"}}')
+    with pytest.raises(WireError, match="patternProperties"):
+        promise({"type": "json_object", "value": {"items": {"patternProperties": {"^(a+)+$": {}}}}})
