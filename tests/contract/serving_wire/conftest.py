@@ -1,4 +1,4 @@
-"""Two servers that speak TGI: the embedded one for real, and a fake that answers like TGI 3.3.7 to the letter."""
+"""Two servers that speak TGI: the embedded one for real, and a fake written from what is known of TGI 3.3.7."""
 
 from collections.abc import Iterator
 from contextlib import closing
