@@ -12,12 +12,18 @@ from studio.access.actor import Actor
 from studio.bootstrap import build_studio
 from studio.cli.find import ProjectName, model_named, project_named
 from studio.cli.terminal import say, watch
+from studio.deploy.publish.destinations import Source
 from studio.errors import InvalidInput
 
 ME = Actor.operator()
 Out = Annotated[Path | None, typer.Option("--out", help="Zip to write; in this folder when left out.")]
 Chosen = Annotated[list[str] | None, typer.Option("--set", help="An option of the tool, as name=value.")]
-Where = Annotated[str, typer.Argument(help="hub:organisation/name, a folder's full path, or s3://bucket/folder.")]
+Where = Annotated[
+    str,
+    typer.Argument(help="hub:organisation/name, fireworks:account/model, together:model, a folder, or s3://bucket/x."),
+]
+From = Annotated[str, typer.Option("--source", help="For Together: a Hub repository or an archive's signed address.")]
+KEYS = {"hub": "HF_TOKEN", "fireworks": "FIREWORKS_API_KEY", "together": "TOGETHER_API_KEY"}
 
 
 def model_card(model: str, project: ProjectName = "") -> None:
@@ -27,12 +33,14 @@ def model_card(model: str, project: ProjectName = "") -> None:
     print(studio.publishing.card(found.id))
 
 
-def publish(model: str, where: Where, public: bool = False, project: ProjectName = "") -> None:
-    """Push a model and its card. The Hub's token is read from HF_TOKEN; repositories are private unless --public."""
+def publish(model: str, where: Where, public: bool = False, source: From = "", project: ProjectName = "") -> None:
+    """Push a model and its card. Keys: HF_TOKEN, FIREWORKS_API_KEY, TOGETHER_API_KEY. Private unless --public."""
     studio = build_studio()
     found = model_named(studio, project_named(studio, project), model)
-    key = os.environ.get("HF_TOKEN", "") if where.startswith("hub:") else ""
-    watch(studio, studio.publishing.publish(ME, found.id, where, key=key, private=not public))
+    kind = where.partition(":")[0]
+    key = os.environ.get(KEYS[kind], "") if kind in KEYS else ""
+    fetched = Source(source, os.environ.get("HF_TOKEN", "")) if kind == "together" else None
+    watch(studio, studio.publishing.publish(ME, found.id, where, key=key, private=not public, source=fetched))
     say(f"{found.name} is at {studio.publishing.published(found.id)[0]['where']}.")
 
 

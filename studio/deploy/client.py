@@ -16,9 +16,10 @@ from studio.deploy.client_errors import ServerBusy, mapped, reach_own_servers
 __all__ = ["Reply", "Said", "ServerBusy", "ServerClient", "timed"]
 TIMEOUT_S = 60.0
 PROBE_S = 1.5
-DIALECTS = ("tgi", "vllm", "openai")
-"""TGI's routes; OpenAI's with vLLM's /tokenize; OpenAI's alone."""
+DIALECTS = ("tgi", "vllm", "openai", "shared")
+"""TGI's routes; OpenAI's with vLLM's /tokenize; OpenAI's alone; those at an address that many customers share."""
 NOT_THERE = (404, 405, 501)
+UNKNOWN_NAME = (400, 404, 422)
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,10 @@ class ServerClient:
 
     def names(self) -> list[str]:
         """The model names it claims: /v1/models, and TGI's /info where there is one. A TGI in a container claims the
-        path of its weights there, which ends in its name.
+        path of its weights there, which ends in its name. At a shared address: our name, if it answers to it.
         """
+        if self.dialect == "shared":
+            return [self.name] if self._answers_to_its_name() else []
         with mapped(self.endpoint):
             listed = self._get("/v1/models").raise_for_status().json()
             names = [str(model["id"]) for model in listed["data"]]
@@ -77,7 +80,7 @@ class ServerClient:
 
     def shown_prompt(self, messages: list[dict[str, Any]]) -> Prompt:
         """The prompt it makes of a conversation: text and token ids, as far as its dialect tells."""
-        if self.dialect == "openai":
+        if self.dialect in ("openai", "shared"):
             return Prompt()
         path = "/chat_tokenize" if self.dialect == "tgi" else "/tokenize"
         with mapped(self.endpoint):
@@ -133,6 +136,15 @@ class ServerClient:
                 piece = chunk.choices[0].delta.content if chunk.choices else None
                 if piece:
                     yield str(piece)
+
+    def _answers_to_its_name(self) -> bool:
+        """A company's list of models need not hold our own, and a name that nobody serves is refused there."""
+        body = {"model": self.name, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
+        with mapped(self.endpoint):
+            reply = self._post("/v1/chat/completions", body)
+            if reply.status_code in UNKNOWN_NAME:
+                return False
+            return bool(reply.raise_for_status().json()["choices"])
 
     def _greedy_text(self, text: str, count: int) -> Said:
         with mapped(self.endpoint):

@@ -10,7 +10,7 @@ from storage.artifacts import Artifacts
 from storage.tables import Model
 from studio.deploy.artifact import Problem, adapter_of, chosen_form, export, preflight_model
 from studio.deploy.artifact.forms import ADAPTER, MERGED, adapter_digest
-from studio.deploy.published import hub_repository
+from studio.deploy.published import source_at
 from studio.deploy.targets.catalog import serving_target
 from studio.deploy.targets.port import Choosy, Place
 from studio.errors import Conflict
@@ -52,7 +52,7 @@ class Folders:
 def problems(artifacts: Artifacts, settings: Settings, wanted: Wanted) -> list[Problem]:
     """What speaks against it, blocking problems first; nothing is copied."""
     target = serving_target(wanted.kind, wanted.place)
-    first = target.refusals(hub_repository(wanted.model)) if isinstance(target, Choosy) else []
+    first = target.refusals(source_at(wanted.model, wanted.kind)) if isinstance(target, Choosy) else []
     return [Problem(text) for text in first] + preflight_model(
         artifacts, settings, wanted.model, wanted.kind, wanted.form, wanted.place, wanted.options
     )

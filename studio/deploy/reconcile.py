@@ -19,7 +19,7 @@ from storage.types import now
 from studio.deploy.asking import client_for, server_folder
 from studio.deploy.fitness import folders
 from studio.deploy.hosting import target_of
-from studio.deploy.published import hub_repository
+from studio.deploy.published import source_at
 from studio.deploy.room import bring_back, must_wait
 from studio.deploy.rows import ACTIVE_STATES, note, passed_gates
 from studio.deploy.targets.port import Launch, Look, Running
@@ -103,8 +103,12 @@ class Reconciler:
         if self.target.caps.outlives_studio:
             return
         self.target.stop(self.revision.handle)
-        again = "restarting" if self.revision.state in ("ready", "gating") else self.revision.state
-        self._change("suspended", state=again, handle="", endpoint="")
+        self._change("suspended", state=self._without_server, handle="", endpoint="")
+
+    @property
+    def _without_server(self) -> str:
+        """Its state once it has lost its server: one whose gates have not ended is not ready by being healthy again."""
+        return {"gating": "launching", "ready": "restarting"}.get(self.revision.state, self.revision.state)
 
     def _launch(self) -> None:
         if now() < self._not_before() or self._must_wait():
@@ -141,7 +145,7 @@ class Reconciler:
             parameters=model.parameters,
             options=self.revision.spec,
             adapter_folder=weights.adapter if weights else None,
-            repository=hub_repository(model),
+            repository=source_at(model, self.revision.target),
             deployment_id=self.revision.deployment_id,
         )
 
@@ -160,8 +164,8 @@ class Reconciler:
 
     def _crashed(self, look: Look) -> None:
         given_up = self.revision.state == "launching" and len(self._setbacks()) + 1 >= LAUNCH_ATTEMPTS
-        state = self.revision.state if self.revision.state == "launching" else "restarting"
-        changes: dict[str, Any] = {"state": "failed" if given_up else state, "handle": "", "endpoint": ""}
+        state = "failed" if given_up else self._without_server
+        changes: dict[str, Any] = {"state": state, "handle": "", "endpoint": ""}
         code = "" if look.exit_code is None else f", last with exit code {look.exit_code}"
         if given_up:
             changes["error"] = f"The server ended {LAUNCH_ATTEMPTS} times while starting{code}. See the end of its log."

@@ -62,7 +62,8 @@ def _for_openai(fields: Fields) -> Fields:
     return {**fields, "response_format": {"type": "json_schema", "json_schema": described}}
 
 
-REWRITES: dict[str, Callable[[Fields], Fields]] = {"tgi": _for_tgi, "vllm": _for_openai, "openai": _for_openai}
+REWRITES: dict[str, Callable[[Fields], Fields]] = {"tgi": _for_tgi, "vllm": _for_openai}
+REWRITES |= dict.fromkeys(("openai", "shared"), _for_openai)
 
 
 def servers_fault(status: int, route: Route) -> bool:

@@ -115,7 +115,7 @@ class HostedServer:
                 body = self.rfile.read(int(headers.get("content-length", 0)))
                 server._respond(self, Asked(self.command, unquote(parts.path), query, headers, body))
 
-            do_GET = do_POST = do_PUT = do_DELETE = _go
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _go
 
             def log_message(self, format: str, *args: Any) -> None:
                 """Quiet."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from storage.types import now
 from studio.access.secrets import SecretBox
 from studio.deploy import artifact
 from studio.deploy.publish.card import model_card
-from studio.deploy.publish.destinations import destination
+from studio.deploy.publish.destinations import Source, destination
 from studio.deploy.publish.lineage import lineage_of
 from studio.deploy.publish.port import Published
+from studio.deploy.published import hub_repository
 from studio.errors import NotFound
 from studio.jobs.context import JobContext
 
@@ -33,10 +35,21 @@ def publish_model(context: JobContext) -> dict[str, Any]:
     files = {**_weights(artifact.export(context.artifacts, context.settings, model)), "README.md": _card(context, card)}
     sealed = str(spec.get("encrypted_key") or "")
     key = SecretBox(context.settings.secrets).decrypt(sealed) if sealed else ""
-    place = destination(spec["where"], key, bool(spec.get("private", True)), str(spec.get("hub") or ""))
+    place = destination(
+        spec["where"], key, bool(spec.get("private", True)), str(spec.get("hub") or ""),
+        url=str(spec.get("url") or ""), source=_source(context, model), digest=model.digest,
+    )  # fmt: skip
     published = place.put(files, lambda share, text: _report(context, share, text))
     _remember(context, model, published)
     return {"where": published.where, "revision": published.revision}
+
+
+def _source(context: JobContext, model: Model) -> Source:
+    """What was entered, else the repository on the Hub that holds these very weights."""
+    sealed = str(context.spec.get("encrypted_source") or "")
+    entered = json.loads(SecretBox(context.settings.secrets).decrypt(sealed)) if sealed else {}
+    address = str(entered.get("address") or hub_repository(model).partition("@")[0])
+    return Source(address, str(entered.get("token") or ""))
 
 
 def _report(context: JobContext, share: float, text: str) -> None:

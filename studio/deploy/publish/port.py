@@ -20,6 +20,10 @@ class Published:
     """The place's own name of this state, such as a commit."""
     repository: str = ""
     """On the Hub: organisation/name."""
+    company: str = ""
+    """fireworks or together, where it was uploaded to be served there."""
+    model: str = ""
+    """That company's full name of it."""
 
 
 class Destination(Protocol):

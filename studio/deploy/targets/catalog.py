@@ -15,6 +15,8 @@ TARGETS: dict[str, str] = {
     "external": "studio.deploy.targets.external:ExternalTarget",
     "vllm_server": "studio.deploy.targets.vllm_server:VllmServerTarget",
     "endpoints": "studio.deploy.targets.endpoints:EndpointsTarget",
+    "fireworks": "studio.deploy.targets.fireworks:FireworksTarget",
+    "together": "studio.deploy.targets.together:TogetherTarget",
 }
 ENTRY_POINT_GROUP = "whetstone.targets"
 

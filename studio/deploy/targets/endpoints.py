@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from storage.artifacts import write_atomically
 from studio.access.places import Health
 from studio.deploy.targets.kinds import ENDPOINTS
 from studio.deploy.targets.port import Caps, Launch, Look, Place, Running
+from studio.deploy.targets.seen import forget, recalled, remember
 from studio.errors import Conflict, InvalidInput, StudioError, Unavailable
 
 if TYPE_CHECKING:
@@ -31,8 +29,6 @@ THEIR_HOST = ".endpoints.huggingface.cloud"
 API_S = 30.0
 LOOK_S = 10.0
 NOT_ON_THE_HUB = "Inference Endpoints load a model from the Hub. Publish this one there first."
-SEEN = "seen.json"
-"""In the revision's own folder."""
 COMING = ("pending", "initializing", "updating", "running", "scaledToZero")
 BROKEN = ("failed", "updateFailed")
 
@@ -70,7 +66,7 @@ class EndpointsTarget:
                 )
             else:
                 found = self._up_to_date(found, launch)
-        (launch.folder / SEEN).unlink(missing_ok=True)
+        forget(launch.folder)
         return Running(name, self._address(found), "tgi", MODEL_FOLDER)
 
     def look(self, handle: str, folder: Path) -> Look:
@@ -78,10 +74,10 @@ class EndpointsTarget:
 
         The worker looks every other second, and their API is not there for that: an answer is good for a while.
         """
-        seen = _seen(folder / SEEN, handle)
+        seen = recalled(folder, handle, LOOK_S)
         if seen is None:
             seen = self._look(handle)
-            _remember(folder / SEEN, handle, seen)
+            remember(folder, handle, seen)
         return seen
 
     def _look(self, handle: str) -> Look:
@@ -262,22 +258,6 @@ def _owner(found: InferenceEndpoint) -> str:
 
 def _message(found: InferenceEndpoint) -> str:
     return str((found.raw.get("status") or {}).get("message") or "it does not say why").strip(". ")
-
-
-def _seen(path: Path, handle: str) -> Look | None:
-    """What was seen a moment ago; None if that is too long ago or of another endpoint."""
-    try:
-        said = json.loads(path.read_text())
-        fresh = said["handle"] == handle and 0 <= time.time() - said["at"] < LOOK_S
-        return Look(bool(said["alive"]), str(said["log"]), endpoint=str(said["endpoint"])) if fresh else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _remember(path: Path, handle: str, look: Look) -> None:
-    said = {"handle": handle, "at": time.time(), "alive": look.alive, "log": look.log_tail, "endpoint": look.endpoint}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, json.dumps(said).encode())
 
 
 @contextmanager

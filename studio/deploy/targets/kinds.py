@@ -126,4 +126,53 @@ ENDPOINTS = ServingKind(
     ),
     costs=True,
 )
-KINDS: dict[str, ServingKind] = {kind.name: kind for kind in (TGI, VLLM, VLLM_SERVER, EXTERNAL, ENDPOINTS)}
+CONFIRMED = Option(
+    "confirmed", "Serving here costs money", "Nothing is started before this is confirmed.", "yes", False
+)
+OWN_PRICE = Option("price_per_hour", "Your price, USD an hour", "Shown where the company tells none.", "number")
+MOST = Option("max_replica", "Replicas at most", "", "number", 1.0)
+FIREWORKS = ServingKind(
+    "fireworks",
+    "Fireworks",
+    "A deployment of your own there, billed while a replica runs. The model must be uploaded first.",
+    url="optional",
+    key="required",
+    options=(
+        CONFIRMED,
+        Option("account", "Account", "Its id: `firectl whoami`."),
+        Option("accelerator", "Accelerator", "As Fireworks names it.", default="NVIDIA_H100_80GB"),
+        Option("accelerator_count", "Accelerators per replica", "", "number", 1.0),
+        Option("min_replica", "Replicas at least", "0 lets it scale to zero.", "number", 0.0),
+        MOST,
+        Option("scale_to_zero_minutes", "Scale to zero after, minutes", "Without calls, 5 at least.", "number", 15.0),
+        OWN_PRICE,
+    ),
+    costs=True,
+)
+TOGETHER = ServingKind(
+    "together",
+    "Together",
+    "A dedicated endpoint there, billed by the minute. The model must be uploaded first.",
+    url="optional",
+    key="required",
+    options=(
+        CONFIRMED,
+        Option("hardware", "Hardware", "As Together names it.", default="1x_nvidia_h100_80gb_sxm"),
+        Option("min_replica", "Replicas at least", "", "number", 1.0),
+        MOST,
+        Option(
+            "stop_after_minutes",
+            "Stop after, minutes",
+            "Without calls; what should run is started again by the studio.",
+            "number",
+        ),
+        OWN_PRICE,
+        Option(
+            "when_stopped", "When stopped", "A stopped one costs nothing.", default="stop", choices=("stop", "delete")
+        ),
+    ),
+    costs=True,
+)
+KINDS: dict[str, ServingKind] = {
+    kind.name: kind for kind in (TGI, VLLM, VLLM_SERVER, EXTERNAL, ENDPOINTS, FIREWORKS, TOGETHER)
+}

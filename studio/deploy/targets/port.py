@@ -62,7 +62,7 @@ class Launch:
     adapter_folder: Path | None = None
     """The LoRA weights, when only these are pushed."""
     repository: str = ""
-    """Where the weights were published on the Hub, as `owner/name@revision`; empty if nowhere."""
+    """Where the weights were published: `owner/name@revision` on the Hub, or a company's name of them; else empty."""
     deployment_id: str = ""
     """Whose revision it is, for labels that people see."""
 
@@ -124,7 +124,7 @@ class Choosy(Protocol):
     """A target that can tell, without asking anybody, why it would not serve a model."""
 
     def refusals(self, repository: str) -> list[str]:
-        """What has to be done first for a model with this repository on the Hub (empty if it has none)."""
+        """What has to be done first for a model that was published there under this name (empty if it was not)."""
         ...
 
 

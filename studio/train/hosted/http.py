@@ -58,6 +58,10 @@ class Api:
     secrets: tuple[str, ...] = field(repr=False)
     """What must never appear in a message, even when the company repeats it."""
     timeout_s: float = 120.0
+    tries: int = TRIES
+    """How often at most, where asking again is safe."""
+    enter_it: str = "Enter it again under Settings, Compute."
+    """Where a refused key is corrected."""
     sleep: Callable[[float], None] = time.sleep
     client: httpx.Client = field(default_factory=lambda: httpx.Client(verify=_tls(), follow_redirects=False))
 
@@ -71,17 +75,17 @@ class Api:
 
     def send(self, method: str, path: str, **given: Any) -> httpx.Response:
         """Send one request; a busy or failing company is asked again, where asking twice cannot do a thing twice."""
-        for attempt in range(1, TRIES + 1):
+        for attempt in range(1, self.tries + 1):
             try:
                 answer = self._sent(method, path, **given)
             except httpx.HTTPError as error:
-                if method not in SAFE or attempt == TRIES:
+                if method not in SAFE or attempt == self.tries:
                     raise self._lost(error) from error
                 self.sleep(min(2.0**attempt, LONGEST_WAIT_S))
                 continue
             wait = retry_after(answer)
             again = answer.status_code == 429 or (answer.status_code >= 500 and method in SAFE)
-            if not again or attempt == TRIES or (wait or 0) > LONGEST_WAIT_S:
+            if not again or attempt == self.tries or (wait or 0) > LONGEST_WAIT_S:
                 return self._checked(answer)
             self.sleep(min(2.0**attempt, LONGEST_WAIT_S) if wait is None else wait)
         raise AssertionError("unreachable: the last try returns or raises")
@@ -109,7 +113,7 @@ class Api:
     def _error(self, code: int, said: str, wait: float | None) -> StudioError:
         company = self.company
         if code == 401 or (code == 403 and not said):
-            return Unavailable(f"{company} refused the key (HTTP {code}). Enter it again under Settings, Compute.")
+            return Unavailable(f"{company} refused the key (HTTP {code}). {self.enter_it}")
         if code == 403:
             return Unavailable(f"{company} does not allow this with the saved key: {said}")
         if code == 402:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from studio.deploy.targets.endpoints import IMAGE, SEEN, EndpointsTarget, endpoint_name
+from studio.deploy.targets.endpoints import IMAGE, EndpointsTarget, endpoint_name
 from studio.deploy.targets.port import Launch, Look, Place
+from studio.deploy.targets.seen import SEEN
 from studio.errors import Conflict, InvalidInput, StudioError, Unavailable
 from tests.fakes.endpoints_api import TOKEN, FakeEndpointsApi
 from tests.fakes.hosted_server import Fault
