@@ -156,6 +156,8 @@ class DeployJob:
         passed = all(result.passed for result in results)
         with self.context.database.write() as session:
             row = session.get_one(Revision, self.revision_id)
+            if passed and row.desired == "stopped":
+                raise Conflict("The revision was stopped while its gates were asked. Deploy it again to use it.")
             overrides = [entry for entry in row.certificate if entry["gate"] == OVERRIDE]
             row.certificate = [result.record() for result in results] + overrides
             row.updated_at = now()

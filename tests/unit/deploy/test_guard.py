@@ -52,7 +52,10 @@ class World:
             latency=latency,
         )
         with self.database.write() as session:
-            session.merge(row)
+            for earlier in session.query(TrafficMinute).filter_by(route=route, shadow=shadow):
+                session.delete(earlier)  # also when a new minute has begun since
+            session.flush()
+            session.add(row)
 
     def let_time_pass(self, span: timedelta) -> None:
         """As if every release and change had happened this much earlier."""

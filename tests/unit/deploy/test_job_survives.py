@@ -151,6 +151,28 @@ def test_a_job_cancelled_at_any_moment_stops_its_server_and_says_so(
     raise AssertionError("it never came to its end")
 
 
+def test_one_that_is_stopped_while_its_gates_are_asked_gets_no_traffic_of_those_that_made_room(
+    workplace: Workplace, deploy: Callable[..., Revision], operator: Actor
+) -> None:
+    old = deploy()
+    workplace.run(old)
+    workplace.deployments.promote(operator, old.id)
+    new = deploy(strategy="recreate")
+
+    def stopped_while_gating() -> bool:
+        row = workplace.now(new)
+        if row.state == "gating" and row.desired == "running":
+            with workplace.database.write() as session:  # and its server has not left yet when the gates end
+                session.get_one(Revision, new.id).desired = "stopped"
+        return False
+
+    with pytest.raises(Conflict, match="stopped while|did not pass"):
+        workplace.run(new, stop_asked=stopped_while_gating)
+    workplace.wait(lambda: workplace.now(old).state == "ready" and workplace.now(new).handle == "")
+    release = workplace.deployments.current(new.deployment_id)
+    assert release is not None and release.routes[0]["revision_id"] == old.id
+
+
 def test_where_only_one_fits_the_old_one_leaves_first_and_its_calls_go_to_the_new_one(
     workplace: Workplace, deploy: Callable[..., Revision], target: type[FakeTarget], operator: Actor
 ) -> None:

@@ -137,6 +137,22 @@ def test_a_restarted_server_is_not_ready_before_it_is_healthy_and_the_right_one(
     assert ready.row.state == "ready"
 
 
+@pytest.mark.parametrize("loss", ["crash", "end of the studio"])
+def test_a_server_lost_while_its_gates_are_asked_is_not_ready_by_being_healthy_again(
+    loss: str, ready: Deployed, target: type[FakeTarget]
+) -> None:
+    ready.set(state="gating")
+    if loss == "crash":
+        target.servers.clear()
+        ready.passes()
+    else:
+        stop_servers(ready.database, ready.settings, ready.artifacts)
+        target.servers.clear()
+    ready.let_time_pass(5)
+    ready.passes(3)
+    assert ready.row.handle and ready.row.state == "launching"
+
+
 def test_an_unwanted_server_is_asked_to_stop_and_then_gone(ready: Deployed, target: type[FakeTarget]) -> None:
     ready.set(desired="stopped")
     ready.passes(2)
