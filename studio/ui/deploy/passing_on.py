@@ -13,13 +13,14 @@ from storage.tables import Model
 from studio.access.actor import Role
 from studio.deploy.bundles.port import LaunchBundle
 from studio.deploy.overview import Overview
+from studio.deploy.publish.destinations import Source
 from studio.ui.components import active_jobs
 from studio.ui.formats import ago, plain
 from studio.ui.state import current_actor, current_studio, reported_errors
 from studio.ui.train.unfold import unfold
 
 LARGEST_DOWNLOAD = 300 << 20
-WHERE = "hub:organisation/name, /shared/models/name or s3://bucket/name"
+WHERE = "hub:organisation/name, fireworks:account/name, together:name, /shared/models/name or s3://bucket/name"
 
 
 def passing_on(found: Overview) -> None:
@@ -62,15 +63,29 @@ def publish_part(model: Model) -> None:
     with st.form("publish_form", border=False):
         where = st.text_input(
             "Where to",
-            placeholder="hub:organisation/name, /shared/models/name or s3://bucket/name",
+            placeholder=WHERE,
             key="publish_where",
         )
-        key = st.text_input("Token of the Hub, if it goes there", type="password", key="publish_key")
+        key = st.text_input("Token of the Hub, or key of Fireworks or Together", type="password", key="publish_key")
         private = st.toggle("Private repository", True, key="publish_private")
+        source = _source()
         if st.form_submit_button("Publish", icon=":material/upload:"):
             with reported_errors():
-                current_studio().publishing.publish(current_actor(), model.id, where, key=key, private=private)
+                current_studio().publishing.publish(
+                    current_actor(), model.id, where, key=key, private=private, source=source
+                )
                 st.rerun()
+
+
+def _source() -> Source:
+    """Where Together fetches the weights."""
+    with st.expander("For Together only", key="publish_together"):
+        address = st.text_input(
+            "Fetched from", placeholder="The Hub repository it was published to", key="publish_source",
+            help="Another repository on the Hub, or the signed https address of an archive.",
+        )  # fmt: skip
+        token = st.text_input("Token of the Hub, if that is private", type="password", key="publish_source_token")
+    return Source(address.strip(), token.strip())
 
 
 def bundle_part(model: Model) -> None:
