@@ -19,7 +19,7 @@ PROBE_S = 1.5
 DIALECTS = ("tgi", "vllm", "openai", "shared")
 """TGI's routes; OpenAI's with vLLM's /tokenize; OpenAI's alone; those at an address that many customers share."""
 NOT_THERE = (404, 405, 501)
-UNKNOWN_NAME = (400, 404, 422)
+UNKNOWN_NAME = 404
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class ServerClient:
         body = {"model": self.name, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
         with mapped(self.endpoint):
             reply = self._post("/v1/chat/completions", body)
-            if reply.status_code in UNKNOWN_NAME:
+            if reply.status_code == UNKNOWN_NAME:
                 return False
             return bool(reply.raise_for_status().json()["choices"])
 

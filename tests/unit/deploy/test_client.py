@@ -1,4 +1,4 @@
-"""Our questions to a server: three dialects, every failure one sentence, and the key never travels on."""
+"""Our questions to a server: four dialects, every failure one sentence, and the key never travels on."""
 
 import json
 import threading
@@ -148,6 +148,27 @@ def test_other_servers_tell_words_and_the_number_of_prompt_tokens() -> None:
         said = client.greedy(ASKED, "", 3)
         assert (said.tokens, said.text, said.prompt_tokens) == (None, "a b", 3)
         assert client.shown_prompt(ASKED).text is client.shown_prompt(ASKED).ids is None
+
+
+@pytest.mark.parametrize(("status", "names"), [(200, ["acme/triage-1"]), (404, [])])
+def test_at_a_shared_address_a_name_is_proven_by_an_answer(status: int, names: list[str]) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def company(path: str, body: dict[str, Any]) -> Answer:
+        asked.append(body)
+        return (status, {}, completion("Hi") if status == 200 else {"error": {"message": "no such model"}})
+
+    with server(company) as (url, seen):
+        client = ServerClient(url, "acme/triage-1", "sk", "shared")
+        assert client.names() == names and client.shown_prompt(ASKED).text is None
+        assert [each["path"] for each in seen] == ["/v1/chat/completions"]
+    assert (asked[0]["model"], asked[0]["max_tokens"]) == ("acme/triage-1", 1)
+
+
+def test_a_shared_address_that_refuses_the_key_says_so() -> None:
+    refused = {"error": {"message": "bad key"}}
+    with server(lambda path, body: (401, {}, refused)) as (url, _), pytest.raises(Unavailable, match="refused our key"):
+        ServerClient(url, "acme/triage-1", "sk", "shared").names()
 
 
 def test_an_answer_comes_piece_by_piece() -> None:

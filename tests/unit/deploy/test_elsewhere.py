@@ -17,11 +17,12 @@ from studio.deploy.deployments import Deployments
 from studio.deploy.places import ServingPlaces
 from studio.deploy.published import hub_repository
 from studio.deploy.reconcile import reconcile, stop_servers
-from studio.deploy.targets.endpoints import SEEN
+from studio.deploy.targets.seen import SEEN
 from studio.errors import Conflict, NotAllowed
 from studio.jobs.queue import Jobs
 from studio.settings import Settings
 from tests.fakes.endpoints_api import TOKEN, FakeEndpointsApi
+from tests.fakes.serving_fireworks import FireworksModels
 from tests.fakes.tgi import FakeTgi
 
 Make = Callable[..., Revision]
@@ -118,6 +119,42 @@ def test_an_endpoint_goes_on_when_the_studio_stops(
     stop_servers(database, settings, artifacts)
     assert hub.asked_for("/pause") == 0 and step(revision).handle == revision.handle
     assert len(hub.asked) == 1
+
+
+@pytest.fixture
+def fireworks() -> Iterator[FireworksModels]:
+    server = FireworksModels()
+    yield server
+    server.close()
+
+
+def test_a_deployment_at_fireworks_serves_what_was_published_there_and_is_deleted_at_the_end(
+    fireworks: FireworksModels,
+    places: ServingPlaces,
+    revision_at: Make,
+    step: Callable[[Revision], Revision],
+    database: Database,
+    operator: Actor,
+) -> None:
+    options = {"confirmed": True, "account": "acme"}
+    place = places.save(operator, "fw", "fireworks", fireworks.origin, fireworks.key, options)
+    made = revision_at("fireworks", place.id, fireworks.key)
+    with database.write() as session:
+        entry = {"company": "fireworks", "model": "accounts/acme/models/triage", "digest": ""}
+        session.get_one(Model, made.model_id).facts = {"published": [entry]}
+    revision = step(made)
+    assert (revision.state, revision.dialect, revision.endpoint) == ("launching", "shared", "")
+    assert revision.spec["served_name"] == f"accounts/acme/models/triage#{revision.handle}"
+    assert step(revision).endpoint == ""
+    fireworks.move(revision.handle, "READY")
+    assert step(revision).endpoint == f"{fireworks.origin}/inference"
+    assert fireworks.asked_for("POST /v1/accounts/acme/deployments$") == 1
+    with database.write() as session:
+        session.get_one(Revision, revision.id).desired = "stopped"
+    for _ in range(2):
+        revision = step(revision)
+    assert (revision.state, revision.handle) == ("stopped", "")
+    assert [found["state"] for found in fireworks.deployments.values()] == ["DELETED"]
 
 
 def test_only_what_can_sleep_is_put_to_sleep(
