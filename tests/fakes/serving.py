@@ -46,11 +46,15 @@ def embedded_server(
         yield running
     finally:
         process.terminate()
-        process.wait(30)
+        try:
+            process.wait(60)
+        finally:
+            process.kill()
+            process.wait()
 
 
 def _wait_until_healthy(running: RunningServer, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         assert process.poll() is None, running.log.read_text()
         try:
@@ -58,7 +62,7 @@ def _wait_until_healthy(running: RunningServer, process: subprocess.Popen[bytes]
                 return
         except httpx.TransportError:
             time.sleep(0.2)
-    raise AssertionError(f"not healthy after 120 s: {running.log.read_text()}")
+    raise AssertionError(f"not healthy after 300 s: {running.log.read_text()}")
 
 
 def make_tiny_models(folder: Path) -> Path:

@@ -87,7 +87,7 @@ def until(holds: Callable[[], bool], what: str) -> None:
 
 def answers(running: Running) -> bool:
     try:
-        return httpx.get(f"{running.endpoint}/health", timeout=2, trust_env=False).is_success
+        return httpx.get(f"{running.endpoint}/health", timeout=30, trust_env=False).is_success
     except httpx.TransportError:
         return False
 

@@ -51,16 +51,16 @@ class Stack:
 
     @property
     def client(self) -> OpenAI:
-        return OpenAI(base_url=f"{self.url}/v1", api_key=self.secret, max_retries=0, timeout=20)
+        return OpenAI(base_url=f"{self.url}/v1", api_key=self.secret, max_retries=0, timeout=60)
 
     @property
     def web(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, headers={"authorization": f"Bearer {self.secret}"}, timeout=20)
+        return httpx.Client(base_url=self.url, headers={"authorization": f"Bearer {self.secret}"}, timeout=60)
 
     def drain(self) -> int:
         return Drain(self.database, self.settings.journal).once()
 
-    def entry(self, uid: str, wait_s: float = 5.0) -> LogEntry:
+    def entry(self, uid: str, wait_s: float = 60.0) -> LogEntry:
         """The recorded call, once it has arrived."""
         deadline = time.monotonic() + wait_s
         while True:
@@ -86,7 +86,7 @@ class Stack:
 
 
 @contextmanager
-def running_gateway(settings: Settings, timeout_s: float = 1) -> Iterator[subprocess.Popen[bytes]]:
+def running_gateway(settings: Settings, timeout_s: float = 3) -> Iterator[subprocess.Popen[bytes]]:
     environment = {
         **os.environ,
         "STUDIO_HOME": str(settings.home),
@@ -177,7 +177,7 @@ def find_port() -> int:
 
 
 @contextmanager
-def running_stack(home: Path, migrated_file: Path, timeout_s: float = 1) -> Iterator[Stack]:
+def running_stack(home: Path, migrated_file: Path, timeout_s: float = 3) -> Iterator[Stack]:
     settings = make_settings(home, find_port())
     home.mkdir(parents=True)
     shutil.copy(migrated_file, home / "studio.db")

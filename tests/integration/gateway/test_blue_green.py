@@ -51,7 +51,7 @@ def _wait_until_it_listens(port: int, process: subprocess.Popen[bytes]) -> None:
     while time.monotonic() < deadline:
         assert process.poll() is None
         try:
-            httpx.post(f"http://127.0.0.1:{port}/", json={"model": "up-ok", "messages": []}, timeout=5)
+            httpx.post(f"http://127.0.0.1:{port}/", json={"model": "up-ok", "messages": []}, timeout=30)
             return
         except httpx.TransportError:
             time.sleep(0.05)

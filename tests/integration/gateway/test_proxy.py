@@ -138,7 +138,7 @@ def test_a_bad_body_is_refused_with_the_reason(stack: Any, body: bytes, status: 
         ("up-unwell", 503, "unwell"),
         ("up-refuses", 502, "refused the studio's key"),
         ("up-failed", 502, "failed during generation"),
-        ("up-slow", 504, "no answer within 1 s"),
+        ("up-slow", 504, "no answer within 3 s"),
         ("up-cut", 502, "in the middle"),
         ("dead", 502, "does not answer"),
     ],
