@@ -15,7 +15,7 @@ from studio.cli.terminal import fail, say, show_table
 from studio.errors import InvalidInput
 
 ME = Actor.operator()
-Kind = Annotated[str, typer.Option("--kind", help="tgi, vllm, vllm_server, external or endpoints.")]
+Kind = Annotated[str, typer.Option("--kind", help="tgi, vllm, vllm_server, external, endpoints, fireworks, together.")]
 Delete = Annotated[bool, typer.Option("--delete", help="Forget the place and its key.")]
 
 
