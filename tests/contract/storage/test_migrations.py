@@ -14,8 +14,9 @@ from sqlalchemy import JSON, Column, MetaData, Table, inspect, text
 
 from storage.database import Database, make_engine
 from storage.migrate import OrphanedRows, _config, back_up, drift, migrate
+from storage.repositories.deployments import DeploymentRepository, RevisionRepository
 from storage.repositories.jobs import JobRepository
-from storage.tables import Job, LogEntry, Project, TrainingRun, metadata
+from storage.tables import Deployment, Job, LogEntry, Project, Release, Revision, ServingPlace, TrainingRun, metadata
 from tests.contract.storage.conftest import Backend
 
 CRASH = """
@@ -127,6 +128,50 @@ def test_jobs_and_runs_of_before_keep_their_place_and_can_go_back(backend: Backe
         assert session.get_one(TrainingRun, "r").summary == {"loss": 1.5}
         assert session.get_one(Job, "j2").order_at == late
     database.close()
+
+
+def test_deployments_of_before_go_on_answering_and_can_go_back(backend: Backend) -> None:
+    url, split = backend.empty(), [{"model_id": "m", "revision_id": "r", "weight": 100}]
+    _at(url, "0004")
+    _insert(url, "project", id="p", name="old")
+    _insert(url, "model", id="m", project_id="p", name="tuned", kind="tuned", digest="0" * 64)
+    _insert(url, "deployment", id="d", project_id="p", alias="triage")
+    facts = {"number": 1, "target": "embedded", "state": "ready", "desired": "running", "dialect": "tgi"}
+    server = {"handle": "42:1", "endpoint": "http://127.0.0.1:9", "spec": {"served_name": "triage-r1"}}
+    gates = [{"gate": "golden", "passed": True, "evidence": {}, "at": ""}]
+    _insert(url, "revision", id="r", deployment_id="d", model_id="m", certificate=gates, **facts, **server)
+    _insert(url, "release", id="l", deployment_id="d", number=1, routes=split, reason="first", created_by="anna")
+    _insert(url, "deployment_event", id="e", deployment_id="d", revision_id="r", what="ready", who="anna")
+    migrate(url)
+    _keeps_its_traffic(url, split)
+    database = Database(url)
+    with database.write() as session:
+        place = ServingPlace(name="gpu-1", kind="tgi", created_by="anna")
+        session.add(place)
+        session.flush()
+        session.get_one(Revision, "r").place_id = place.id
+        session.get_one(Deployment, "d").rules = {"timeout_s": 5}
+        session.get_one(Release, "l").shadows = [{"revision_id": "r", "percent": 20}]
+    database.close()
+    _back(url, "0004")
+    assert {"serving_place", "traffic_minute", "shadow_pair"} & _tables(url) == set()
+    migrate(url)
+    _keeps_its_traffic(url, split)
+
+
+def _keeps_its_traffic(url: str, split: list[dict[str, object]]) -> None:
+    """As it answered before, with nothing set that is new."""
+    database = Database(url)
+    with database.read() as session:
+        ((deployment, release),) = DeploymentRepository(session).newest_releases()
+        (revision,) = DeploymentRepository(session).ready_revisions()
+        assert [row.id for row in RevisionRepository(session).to_reconcile()] == ["r"]
+    database.close()
+    assert (deployment.alias, deployment.rules) == ("triage", {})
+    assert (release.routes, release.shadows, release.evidence, release.reason) == (split, [], {}, "first")
+    assert (revision.place_id, revision.form, revision.digest, revision.strategy) == (None, "merged", "", "blue_green")
+    assert (revision.endpoint, revision.handle) == ("http://127.0.0.1:9", "42:1")
+    assert revision.certificate[0]["passed"] and revision.spec == {"served_name": "triage-r1"}
 
 
 def _insert(url: str, table: str, **values: object) -> None:
