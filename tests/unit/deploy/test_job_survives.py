@@ -166,7 +166,7 @@ def test_one_that_is_stopped_while_its_gates_are_asked_gets_no_traffic_of_those_
                 session.get_one(Revision, new.id).desired = "stopped"
         return False
 
-    with pytest.raises(Conflict, match="stopped while|did not pass"):
+    with pytest.raises(Conflict, match=r"stopped while|did not pass"):
         workplace.run(new, stop_asked=stopped_while_gating)
     workplace.wait(lambda: workplace.now(old).state == "ready" and workplace.now(new).handle == "")
     release = workplace.deployments.current(new.deployment_id)
