@@ -13,6 +13,11 @@ from studio.gateway.errors import error_body
 
 Fields = dict[str, Any]
 
+COMPANYS_OWN = frozenset(
+    {"store", "metadata", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"}
+    | {"reasoning_effort", "verbosity"}
+)
+"""Fields of OpenAI's that a served model has no use for; the strict ones among servers refuse what they do not know."""
 ANY_OBJECT: Fields = {"type": "object"}
 REFUSED_KEY = (401, 403)
 UNKNOWN = 404
@@ -34,6 +39,13 @@ def for_dialect(dialect: str, fields: Fields) -> Fields:
 
 
 def _for_tgi(fields: Fields) -> Fields:
+    """Without what steers a company's own models: the caller wrote it for the model that answered before."""
+    if not COMPANYS_OWN.isdisjoint(fields):
+        fields = {name: value for name, value in fields.items() if name not in COMPANYS_OWN}
+    return _tgi_format(fields)
+
+
+def _tgi_format(fields: Fields) -> Fields:
     """TGI takes a JSON schema as `{"type": "json_object", "value": schema}`, and plain text by saying nothing."""
     wanted = fields.get("response_format")
     if not isinstance(wanted, dict):
