@@ -84,7 +84,7 @@ def test_a_response_format_is_put_in_tgis_words_for_a_revision_on_tgi_only(asked
     assert sent(route(), response_format=asked)["response_format"] == asked
 
 
-@pytest.mark.parametrize("field", ["reasoning_effort", "store", "metadata", "service_tier", "verbosity"])
+@pytest.mark.parametrize("field", ["reasoning_effort", "store", "service_tier", "verbosity"])
 def test_what_steers_a_companys_own_models_is_not_sent_to_a_revision_on_tgi(field: str) -> None:
     assert field not in sent(route(dialect="tgi", revision_id="r"), **{field: "x"})
     assert sent(route(), **{field: "x"})[field] == "x"
