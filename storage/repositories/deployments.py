@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import func
+from sqlalchemy.orm import defer
 from sqlmodel import col, select
 
 from storage.repositories.base import Repository
@@ -15,12 +16,12 @@ ENDED_STATES = ("stopped", "failed")
 
 
 class DeploymentRepository(Repository[Deployment]):
-    """Aliases, and everything the routing table reads."""
+    """Aliases, and all that the routing table reads: once a second, so proofs and evidence are left where they are."""
 
     table = Deployment
 
     def newest_releases(self) -> list[tuple[Deployment, Release]]:
-        """Every deployment with the release in force."""
+        """Every deployment with the release in force, without its evidence."""
         newest = (
             select(col(Release.deployment_id), func.max(col(Release.number)).label("number"))
             .group_by(col(Release.deployment_id))
@@ -28,6 +29,7 @@ class DeploymentRepository(Repository[Deployment]):
         )
         query = (
             select(Deployment, Release)
+            .options(defer(col(Release.evidence)))  # type: ignore[arg-type]
             .join(Release, col(Release.deployment_id) == col(Deployment.id))
             .join(
                 newest,
@@ -47,17 +49,17 @@ class DeploymentRepository(Repository[Deployment]):
             yield list(routes)
 
     def ready_revisions(self) -> list[Revision]:
-        """Revisions that may answer calls now."""
+        """Revisions that may answer calls now, without their certificates."""
         query = select(Revision).where(col(Revision.state) == "ready", col(Revision.endpoint) != "")
-        return list(self.session.exec(query))
+        return list(self.session.exec(query.options(defer(col(Revision.certificate)))))  # type: ignore[arg-type]
 
     def providers(self) -> list[Provider]:
         """Every provider, oldest first."""
         return list(self.session.exec(select(Provider).order_by(col(Provider.created_at))))
 
     def models(self) -> list[Model]:
-        """Every registered model."""
-        return list(self.session.exec(select(Model)))
+        """Every registered model, without its facts: a tuned one's golden answers are a hundred kilobytes."""
+        return list(self.session.exec(select(Model).options(defer(col(Model.facts)))))  # type: ignore[arg-type]
 
 
 class RevisionRepository(Repository[Revision]):

@@ -2,6 +2,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from storage.database import Database
 from storage.tables import Deployment, Model, Project, Provider, Release, Revision
@@ -265,3 +266,17 @@ def test_shadows_are_ready_revisions_beside_the_one_that_answers(database: Datab
     assert table.shadows(found) == ()  # nobody shadows itself
     other = table.pick(world["project"].id, "small")
     assert other is not None and table.shadows(other) == ()
+
+
+def test_the_table_leaves_proofs_and_golden_answers_where_they_are(database: Database, world: dict[str, Any]) -> None:
+    """It is loaded every second beside the calls, and they are a hundred kilobytes for each model."""
+    release(database, world, 1, ("big", 50), ("tuned", 50))
+    asked: list[str] = []
+
+    @event.listens_for(database.engine, "before_cursor_execute")
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        asked.append(statement)
+
+    RoutingTable.load(database, Reversed())
+    event.remove(database.engine, "before_cursor_execute", note)
+    assert asked and not [name for name in ("facts", "certificate", "evidence") if name in " ".join(asked)]
