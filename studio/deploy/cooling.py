@@ -11,6 +11,7 @@ from storage.repositories.deployments import DeploymentRepository, ReleaseReposi
 from storage.tables import Deployment, Release, Revision
 from storage.types import now
 from studio.deploy.hosting import target_of
+from studio.deploy.releases import present
 from studio.deploy.rollout import everybody
 from studio.deploy.rows import note
 from studio.deploy.rules import rules_of
@@ -68,8 +69,8 @@ def _is_ours(database: Database, settings: Settings, revision: Revision) -> bool
 
 def _stop(database: Database, seen: Revision, hours: float) -> bool:
     with database.write() as session:
+        newest = present(session, seen.deployment_id)
         row = session.get_one(Revision, seen.id, with_for_update=True)
-        newest = ReleaseRepository(session).current(row.deployment_id)
         if newest is None or row.updated_at != seen.updated_at or row.id in everybody(newest.routes, newest.shadows):
             return False
         row.desired, row.updated_at = "stopped", now()

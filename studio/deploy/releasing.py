@@ -13,7 +13,7 @@ from studio.access.actor import Actor, Role, permit
 from studio.asking.provider import refuse_without_address
 from studio.deploy import undoing
 from studio.deploy.releases import checked, present, present_routes, present_shadows, put_in_force
-from studio.deploy.rollout import Step, next_step, shadowed, shifted
+from studio.deploy.rollout import Step, next_step, refuse_unready, shadowed, shifted
 from studio.deploy.rows import (
     ACTIVE_STATES,
     OVERRIDE,
@@ -130,7 +130,7 @@ def _shadow(session: Session, actor: Actor, revision: Revision, percent: float, 
 
 
 def _next(session: Session, revision: Revision) -> Step:
-    _refuse_unready(revision)
+    refuse_unready(revision)
     newest = present(session, revision.deployment_id)
     step = next_step(newest.routes, newest.shadows, revision.id) if newest else Step(100.0)
     if step is None:
@@ -138,18 +138,10 @@ def _next(session: Session, revision: Revision) -> Step:
     return step
 
 
-def _refuse_unready(revision: Revision) -> None:
-    if revision.state != "ready":
-        raise Conflict(
-            f"Revision {revision.number} is {revision.state}, not ready, so it cannot have traffic. "
-            "Wait for its gates, or let an admin override them with a reason."
-        )
-
-
 def _refuse_shadow(revision: Revision, routes: list[dict[str, Any]], percent: float) -> None:
     if not percent:
         return
-    _refuse_unready(revision)
+    refuse_unready(revision)
     if any(route["revision_id"] == revision.id and route["weight"] for route in routes):
         raise Conflict(f"Revision {revision.number} has traffic of its own. Take that away before it shadows others.")
     if not any(route["weight"] for route in routes):

@@ -160,6 +160,17 @@ def without(releases: list[Release], revision: Revision, usable: Collection[str]
     return shifted(routes, revision, 0) if routes else None
 
 
+def refuse_unready(revision: Revision) -> None:
+    """Raise Conflict for a revision that cannot have traffic, or soon cannot."""
+    if revision.state != "ready":
+        raise Conflict(
+            f"Revision {revision.number} is {revision.state}, not ready, so it cannot have traffic. "
+            "Wait for its gates, or let an admin override them with a reason."
+        )
+    if revision.desired != "running":
+        raise Conflict(f"Revision {revision.number} is being stopped, so it cannot have traffic. Start it again first.")
+
+
 def key_of(route: dict[str, Any]) -> str:
     """What traffic is counted by: the revision, or the provider's model."""
     return str(route["revision_id"] or route["model_id"])
@@ -171,11 +182,8 @@ def _check_revision(route: dict[str, Any], revisions: Mapping[str, Revision], ha
     revision = revisions.get(route["revision_id"])
     if revision is None:
         raise InvalidInput("A route names a revision of another deployment.")
-    if route["weight"] > had and revision.state != "ready":
-        raise Conflict(
-            f"Revision {revision.number} is {revision.state}, not ready, so it cannot have traffic. "
-            "Wait for its gates, or let an admin override them with a reason."
-        )
+    if route["weight"] > had:
+        refuse_unready(revision)
 
 
 def _adding_up(routes: Routes, total: float) -> Routes:

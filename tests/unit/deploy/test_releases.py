@@ -101,6 +101,21 @@ def test_nothing_goes_past_a_revision_that_is_not_ready(
     assert len(deployments.releases(revision.deployment_id)) == 1
 
 
+def test_nothing_goes_to_a_revision_that_was_asked_to_stop_and_has_not_yet(
+    deployments: Deployments, editor: Actor, revision: Revision
+) -> None:
+    deployments.stop(editor, revision.id)
+    assert deployments.revision(revision.id).state == "ready"
+    for verb in (
+        lambda: deployments.promote(editor, revision.id),
+        lambda: deployments.shadow(editor, revision.id, 20),
+        lambda: deployments.shift(editor, revision.id, 5),
+    ):
+        with pytest.raises(Conflict, match="is being stopped"):
+            verb()
+    assert len(deployments.releases(revision.deployment_id)) == 1
+
+
 def test_a_shadow_is_ended_by_nought_or_by_traffic_of_its_own(
     deployments: Deployments, editor: Actor, revision: Revision
 ) -> None:
