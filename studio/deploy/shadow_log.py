@@ -20,6 +20,7 @@ from studio.capture.text import parse_json
 from studio.curate.outputs import output_of
 
 MOST_KEPT = 1_000
+MOST_BYTES = 64 << 20
 BATCH = 100
 LONGEST_ERROR = 2_000
 PAUSE_S = 0.001
@@ -45,9 +46,14 @@ class Answered:
     shadow_ms: float
     error: str | None = None
 
+    @property
+    def size(self) -> int:
+        """Bytes it holds."""
+        return len(self.request) + len(self.live_reply) + len(self.shadow_reply)
+
 
 class ShadowLog:
-    """Writes pairs; while the database is away it keeps the newest thousand."""
+    """Writes pairs; while the database is away it keeps the newest thousand, 64 MB at most."""
 
     def __init__(self, database: Database | None, redactor: Redactor) -> None:
         self.dropped = 0
@@ -55,14 +61,16 @@ class ShadowLog:
         self._redactor = redactor
         self._lock = threading.Lock()
         self._waiting: deque[Answered] = deque()
+        self._bytes = 0
 
     def add(self, answered: Answered) -> None:
         """Keep one for the next write."""
         with self._lock:
-            if len(self._waiting) >= MOST_KEPT:
-                self._waiting.popleft()
-                self.dropped += 1
             self._waiting.append(answered)
+            self._bytes += answered.size
+            while len(self._waiting) > MOST_KEPT or (self._bytes > MOST_BYTES and len(self._waiting) > 1):
+                self._bytes -= self._waiting.popleft().size
+                self.dropped += 1
 
     def flush(self) -> bool:
         """Write what waits. False when the database did not take it; it is kept then."""
@@ -76,6 +84,7 @@ class ShadowLog:
                 log.warning("Answers of shadows cannot be written; they are kept and written later: %s", error)
                 with self._lock:
                     self._waiting.extendleft(reversed(batch))
+                    self._bytes += sum(each.size for each in batch)
                 return False
         return True
 
@@ -83,7 +92,10 @@ class ShadowLog:
         with self._lock:
             if self._database is None:
                 self._waiting.clear()
-            return [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+                self._bytes = 0
+            taken = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            self._bytes -= sum(each.size for each in taken)
+            return taken
 
     def _write(self, batch: list[Answered]) -> None:
         assert self._database is not None
@@ -117,7 +129,3 @@ class ShadowLog:
             "shadow_ms": round(answered.shadow_ms, 3),
             "error": clean(error.encode()).decode("utf-8", "replace")[:LONGEST_ERROR] if error else None,
         }
-
-
-def _refusal(status: int) -> str | None:
-    return f"It answered {status}." if status >= 400 else None

@@ -223,6 +223,24 @@ def test_pairs_wait_for_a_database_that_is_away_the_oldest_are_dropped_when_ther
     assert {pair.log_uid for pair in pairs} == {"u1", "u2", "u3"}
 
 
+def test_pairs_that_are_too_large_together_are_dropped_the_oldest_first(
+    database: Database, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shadow, away = shadow_of(database, project), Away(database)
+    monkeypatch.setattr(shadow_log, "MOST_BYTES", 2 * answered(shadow, "u1").size)
+    kept = ShadowLog(away, Redactor(b"k" * 32))  # type: ignore[arg-type]
+    for number in range(3):
+        kept.add(answered(shadow, f"u{number}"))
+    assert not kept.flush() and kept.dropped == 1
+    kept.add(answered(shadow, "u3"))
+    away.away = False
+    assert kept.flush() and kept.dropped == 2
+    kept.add(answered(shadow, "u4"))
+    assert kept.flush() and kept.dropped == 2
+    pairs = Shadows(database, None, None).pairs(shadow.deployment_id)  # type: ignore[arg-type]
+    assert {pair.log_uid for pair in pairs} == {"u2", "u3", "u4"}
+
+
 def test_pairs_of_a_shadow_that_is_gone_are_dropped(database: Database, project: Project) -> None:
     shadow = shadow_of(database, project)
     kept = ShadowLog(database, Redactor(b"k" * 32))
