@@ -95,6 +95,8 @@ class Releasing(DeployService):
             revision = revision_of(session, revision_id)
             if revision.state in ACTIVE_STATES:
                 raise Conflict(f"Revision {revision.number} is still {revision.state}. Wait for its gates.")
+            if revision.state == "ready":
+                raise Conflict(f"Revision {revision.number} is ready. There is nothing to override.")
             evidence = {"reason": reason.strip(), "by": actor.username}
             entry = {"gate": OVERRIDE, "passed": True, "evidence": evidence, "at": now().isoformat()}
             revision.certificate = [*revision.certificate, entry]

@@ -19,6 +19,8 @@ from studio.errors import InvalidInput, NotFound
 OVERRIDE = "override"
 ACTIVE_STATES = ("created", "preflight", "exporting", "launching", "gating")
 """The deploy job is at it."""
+LOG_MOST = 8_000
+"""Characters of a log that are kept with an event."""
 
 
 def passed_gates(revision: Revision) -> bool:
@@ -61,7 +63,9 @@ def add_revision(
 
 
 def note(session: Session, deployment_id: str, revision_id: str | None, what: str, who: str, **detail: Any) -> None:
-    """Append an event."""
+    """Append an event; of a log its end is kept, for a server may crash once a minute for days."""
+    if isinstance(log := detail.get("log"), str):
+        detail["log"] = log[-LOG_MOST:]
     EventRepository(session).add(
         DeploymentEvent(deployment_id=deployment_id, revision_id=revision_id, what=what, detail=detail, who=who)
     )

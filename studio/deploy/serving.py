@@ -131,6 +131,8 @@ class Serving(DeployService):
             revision = revision_of(session, revision_id)
             if not passed_gates(revision):
                 raise Conflict(f"Revision {revision.number} has not passed its gates. Deploy the model again.")
+            if revision.desired == "running" and revision.state in ("ready", "restarting"):
+                return revision  # asked twice: it must not leave its callers for a moment
             busy = self._busy(session, revision)
             if taken := next((row for row in rivals(session, revision) if row.id in busy), None):
                 raise Conflict(

@@ -10,6 +10,7 @@ from storage.tables import Dataset, DatasetVersion, Evaluation, Model, Project, 
 from storage.types import now
 from studio.access.actor import Actor
 from studio.deploy.deployments import Deployments
+from studio.deploy.rows import LOG_MOST, note
 from studio.errors import Conflict, InvalidInput, NotAllowed
 from tests.fakes.target import FakeTarget
 
@@ -114,6 +115,24 @@ def test_nothing_goes_to_a_revision_that_was_asked_to_stop_and_has_not_yet(
         with pytest.raises(Conflict, match="is being stopped"):
             verb()
     assert len(deployments.releases(revision.deployment_id)) == 1
+
+
+def test_one_that_is_ready_is_not_taken_from_its_callers_by_starting_or_overriding_it_once_more(
+    deployments: Deployments, database: Database, operator: Actor, revision: Revision
+) -> None:
+    change(database, revision, certificate=GREEN)
+    deployments.shift(operator, revision.id, 50)
+    assert deployments.restart(operator, revision.id).state == "ready"
+    with pytest.raises(Conflict, match="nothing to override"):
+        deployments.override_gates(operator, revision.id, "again")
+    assert deployments.revision(revision.id).state == "ready"
+
+
+def test_of_a_log_its_end_is_kept(database: Database, deployments: Deployments, revision: Revision) -> None:
+    with database.write() as session:
+        note(session, revision.deployment_id, revision.id, "crashed", "worker", log="x" * 100_000 + "the end")
+    kept = deployments.events(revision.deployment_id, 1)[0].detail["log"]
+    assert len(kept) == LOG_MOST and kept.endswith("the end")
 
 
 def test_a_shadow_is_ended_by_nought_or_by_traffic_of_its_own(
