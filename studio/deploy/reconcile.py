@@ -115,7 +115,7 @@ class Reconciler:
             return
         try:
             running = self.target.launch(self._launch_request())
-        except (StudioError, OSError) as error:
+        except (StudioError, OSError, ValueError, TypeError) as error:  # a wrong option must not end the worker
             message = error.message if isinstance(error, StudioError) else f"The server could not be started: {error}."
             self._not_launched(message)
             return

@@ -122,6 +122,15 @@ def test_a_server_that_cannot_start_at_all_fails_the_launch(deployed: Deployed, 
     assert len(target.launched) == 3
 
 
+def test_an_option_that_a_target_cannot_read_fails_its_revision_and_nothing_else(
+    deployed: Deployed, target: type[FakeTarget], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(target, "launch", lambda _self, _launch: int("many"))
+    deployed.set(state="launching")
+    deployed.passes(2)
+    assert deployed.row.state == "failed" and "could not be started: invalid literal" in str(deployed.row.error)
+
+
 def test_a_restarted_server_is_not_ready_before_it_is_healthy_and_the_right_one(
     ready: Deployed, target: type[FakeTarget]
 ) -> None:
