@@ -60,7 +60,6 @@ class Engine:
         from studio.deploy.server.sampler import Sampler
 
         torch.set_num_threads(options.threads)
-        torch.set_grad_enabled(False)
         self.options = options
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.tokenizer: Any = load_tokenizer(folder)

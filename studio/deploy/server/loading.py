@@ -14,9 +14,10 @@ def load_tokenizer(folder: Path) -> Any:
 
 
 def load_model(folder: Path, device: str) -> Any:
-    """The folder's weights in their own precision, on the device."""
+    """The folder's weights in their own precision, on the device; nothing is learned from them."""
     from transformers import AutoModelForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
-    return AutoModelForCausalLM.from_pretrained(folder, dtype="auto").to(device).eval()
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
+    return model.to(device).eval().requires_grad_(False)
