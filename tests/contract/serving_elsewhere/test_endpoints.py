@@ -182,7 +182,10 @@ def test_a_token_goes_to_no_other_host(hub: FakeEndpointsApi, launches: Launches
         assert not look.alive and look.endpoint == "" and "not sent there" in look.log_tail
 
 
-def test_their_api_is_not_asked_at_every_look(hub: FakeEndpointsApi, launches: Launches, tmp_path: Path) -> None:
+def test_their_api_is_not_asked_at_every_look(
+    hub: FakeEndpointsApi, launches: Launches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("studio.deploy.targets.endpoints.LOOK_S", 3600.0)  # however long a look takes here
     there = target()
     handle = there.launch(launched(launches)).handle
     before = len(hub.lines)

@@ -25,7 +25,7 @@ WARM_WORKER = ("tests.fakes.jobs_worker", "warm")
 def warm(host: Host) -> Host:
     """A host whose worker has its warm process ready, with one job done."""
     host.start_worker(*WARM_WORKER)
-    host.jobs.wait(host.put(n=1).id, 30)
+    host.jobs.wait(host.put(n=1).id, 90)
     assert len(host.warm_processes()) == 1
     return host
 
@@ -62,7 +62,7 @@ def test_a_forked_job_outlives_worker_and_warm_process_and_is_adopted(warm: Host
     warm.until(lambda: warm.warm_processes() == [])  # it goes with its worker
     assert "job" in warm.processes().values()
     warm.start_worker(*WARM_WORKER)
-    done = warm.jobs.wait(job.id, 30)
+    done = warm.jobs.wait(job.id, 90)
     assert done.attempt == 1 and warm.lines(job, "starts") == [0] and warm.lines(job, "completions") == [80]
 
 
@@ -74,7 +74,7 @@ def test_a_killed_shim_is_resumed_and_a_killed_warm_process_made_anew(warm: Host
     os.kill(server, signal.SIGKILL)
     done = warm.jobs.wait(job.id, 60)
     assert done.attempt == 2 and warm.lines(job, "starts")[1] > 0 and warm.processes() == {}
-    assert warm.jobs.wait(warm.put(n=2).id, 30).status == "succeeded"
+    assert warm.jobs.wait(warm.put(n=2).id, 90).status == "succeeded"
     assert len(warm.warm_processes()) == 1 and warm.warm_processes() != [server]
 
 

@@ -134,7 +134,7 @@ def test_waiting_returns_the_finished_job_and_shows_its_way(jobs: Jobs, database
         elif state.status == "running":
             _set(database, job, status="succeeded", progress=1.0, result={"rows": 3})
 
-    assert jobs.wait(job.id, 5, watch).result == {"rows": 3}
+    assert jobs.wait(job.id, 60, watch).result == {"rows": 3}
     assert seen == [("running", 0.0), ("running", 0.5), ("succeeded", 1.0)]
 
 
