@@ -70,7 +70,7 @@ def test_a_stubborn_job_with_a_hidden_grandchild_is_killed_after_the_grace(worke
 
 def test_a_job_outlives_its_worker_and_the_next_one_adopts_it(host: Host) -> None:
     host.start_worker()
-    job = host.put(n=60, pause=0.03)
+    job = host.put(n=60, pause=0.06)
     host.starts(job)
     host.kill_worker()
     assert "job" in host.processes().values()
@@ -92,7 +92,7 @@ def test_a_job_that_ends_while_no_worker_watches_is_still_recorded(host: Host) -
 
 def test_after_a_power_cut_the_job_goes_on_from_what_it_saved(host: Host) -> None:
     host.start_worker()
-    job = host.put(n=200, pause=0.01)
+    job = host.put(n=200, pause=0.02)
     host.until(lambda: (host.folder(job).work / "saved.json").exists())
     host.clean_up()
     host.start_worker()
@@ -103,7 +103,7 @@ def test_after_a_power_cut_the_job_goes_on_from_what_it_saved(host: Host) -> Non
 
 def test_a_stopped_worker_stops_its_jobs_and_the_next_one_resumes_them(host: Host) -> None:
     host.start_worker()
-    job = host.put(n=200, pause=0.01)
+    job = host.put(n=200, pause=0.02)
     host.until(lambda: (host.folder(job).work / "saved.json").exists())
     assert host.stop_worker() == 0
     waiting = host.jobs.get(job.id)
@@ -113,7 +113,7 @@ def test_a_stopped_worker_stops_its_jobs_and_the_next_one_resumes_them(host: Hos
 
 
 def test_a_cancelled_job_can_be_retried_and_goes_on(worked: Host) -> None:
-    job = worked.put(n=200, pause=0.01)
+    job = worked.put(n=200, pause=0.02)
     worked.until(lambda: (worked.folder(job).work / "saved.json").exists())
     worked.jobs.cancel(OPERATOR, job.id)
     worked.reaches(job, "cancelled")
@@ -171,7 +171,7 @@ def test_no_more_jobs_run_at_once_than_there_are_slots(worked: Host) -> None:
 
 
 def test_a_job_that_lost_its_shim_is_ended_and_resumed(worked: Host) -> None:
-    job = worked.put(n=200, pause=0.01)
+    job = worked.put(n=200, pause=0.02)
     worked.until(lambda: (worked.folder(job).work / "saved.json").exists())
     for pid in [pid for pid, role in worked.processes().items() if role == "shim"]:
         os.kill(pid, signal.SIGKILL)

@@ -56,7 +56,7 @@ def test_a_forked_job_is_cancelled_politely_and_by_force(warm: Host) -> None:
 
 
 def test_a_forked_job_outlives_worker_and_warm_process_and_is_adopted(warm: Host) -> None:
-    job = warm.put(n=80, pause=0.03)
+    job = warm.put(n=80, pause=0.05)
     warm.starts(job)
     warm.kill_worker()
     warm.until(lambda: warm.warm_processes() == [])  # it goes with its worker
@@ -67,7 +67,7 @@ def test_a_forked_job_outlives_worker_and_warm_process_and_is_adopted(warm: Host
 
 
 def test_a_killed_shim_is_resumed_and_a_killed_warm_process_made_anew(warm: Host) -> None:
-    job, (server,) = warm.put(n=120, pause=0.02), warm.warm_processes()
+    job, (server,) = warm.put(n=120, pause=0.03), warm.warm_processes()
     warm.until(lambda: (warm.folder(job).work / "saved.json").exists())
     os.kill(next(pid for pid, role in warm.processes().items() if role == "shim"), signal.SIGKILL)
     warm.starts(job, 2)
