@@ -39,6 +39,7 @@ def servers() -> Iterator[list[FakeTgi]]:
         fakes = [FakeTgi(name=f"{ALIAS}-r{number}") for number in (1, 2)]
         for fake in fakes:
             fake.answers = {fake.prompt(_asked(ticket)): _tokens(place) for place, ticket in enumerate(TICKETS)}
+            fake.pause_s = 0.2  # an answer is drawn several times while it comes in
             open_servers.enter_context(fake.running())
         yield fakes
 

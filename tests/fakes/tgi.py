@@ -33,6 +33,8 @@ class FakeTgi:
     """What every conversation gets; None for the words of its prompt's `answers`."""
     shows_prompts: bool = True
     adds_start: bool = False
+    pause_s: float = 0.0
+    """Before each event of a stream, as while a model thinks."""
     key: str = ""
     url: str = ""
     seen: list[dict[str, Any]] = field(default_factory=list)

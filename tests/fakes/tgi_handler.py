@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
@@ -205,6 +206,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _event(self, body: dict[str, Any]) -> None:
+        time.sleep(self.fake.pause_s)
         self._send(json.dumps(body))
 
     def _send(self, data: str) -> None:

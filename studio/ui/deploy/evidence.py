@@ -65,13 +65,18 @@ def facts_in_words(about: Mapping[str, Any]) -> dict[str, str]:
     """Weights, data and override."""
     facts = {
         "Weights": str(about.get("digest") or "")[:SHORT],
-        "Learned from": str(about.get("dataset_version") or ""),
+        "Learned from": _version(about),
         "Judged on": str(about.get("evaluated_on") or ""),
     }
     override = about.get("override") or {}
     if override:
         facts["Overridden"] = f"{override.get('by', 'an admin')}: {override.get('reason', '')}"
     return {name: value for name, value in facts.items() if value}
+
+
+def _version(about: Mapping[str, Any]) -> str:
+    number = about.get("dataset_version")
+    return f"{about.get('dataset') or 'data'} version {number}" if number else ""
 
 
 def score_lines(about: Mapping[str, Any]) -> list[str]:

@@ -43,7 +43,7 @@ def playground(found: Overview) -> None:
     if clicked:
         _run(found, sides, title, asked)
     elif st.session_state.get(TRIED, {}).get("title") == title:
-        _draw(title, [st.empty() for _ in _columns(title)], st.session_state[TRIED]["sides"])
+        _draw(title, _spots(title), st.session_state[TRIED]["sides"])
 
 
 def who_can_be_asked(found: Overview) -> dict[str, str]:
@@ -84,7 +84,7 @@ def _question(found: Overview, key: str) -> tuple[Asked, bool]:
 
 
 def _run(found: Overview, sides: list[str], title: list[str], asked: Asked) -> None:
-    spots = [st.empty() for _ in _columns(title)]
+    spots = _spots(title)
     streams = {side: _stream(found.deployment.alias, side, asked) for side in sides}
     state: dict[str, Side] = {}
     for state in race(streams):
@@ -92,16 +92,15 @@ def _run(found: Overview, sides: list[str], title: list[str], asked: Asked) -> N
     st.session_state[TRIED] = {"title": title, "sides": [state[side] for side in sides]}
 
 
-def _columns(title: list[str]) -> Iterator[None]:
-    """Enter one column per side."""
-    for column in st.columns(len(title), gap="small"):
-        with column:
-            yield
+def _spots(title: list[str]) -> list[Any]:
+    """A column per side, each with a place whose content is put anew as tokens come in."""
+    columns = st.columns(len(title), gap="small")
+    return [column.container(key=f"try_side_{place}").empty() for place, column in enumerate(columns)]
 
 
 def _draw(title: list[str], spots: list[Any], sides: list[Side]) -> None:
-    for place, (name, spot, side) in enumerate(zip(title, spots, sides, strict=True)):
-        with spot.container(border=True, gap="xsmall", key=f"try_side_{place}"):
+    for name, spot, side in zip(title, spots, sides, strict=True):
+        with spot.container(border=True, gap="xsmall"):
             st.markdown(f"**{plain(name)}**")
             st.caption(timing(side))
             if side.error:
