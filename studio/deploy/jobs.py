@@ -132,6 +132,11 @@ class DeployJob:
     def _patience(self, revision: Revision) -> float:
         return LOAD_TIMEOUT_S + BIG_MODEL_EXTRA_S * self._model(revision).parameters / BILLION
 
+    def _is_quantised(self, revision: Revision) -> bool:
+        """Whether the server rounds the weights, by the revision's own choice or the place's."""
+        place = place_at(self.context.database, self.context.settings, revision.place_id)
+        return bool(revision.spec.get("quantize") or (place and place.options.get("quantize")))
+
     def _gate(self) -> None:
         self._change(state="gating", what="gating")
         revision = self._read()
@@ -141,7 +146,7 @@ class DeployJob:
             base = session.get(Model, model.parent_id) if model.parent_id else None
         live = live_figures(self.context.database, self.context.settings, revision)
         names = {"base_name": base.name} if base else {}
-        judged = subject(model, rules, live, quantised=bool(revision.spec.get("quantize")), **names)
+        judged = subject(model, rules, live, quantised=self._is_quantised(revision), **names)
         results = run_gates(client_for(self.context.settings, revision), judged, self._report_gate)
         self._record(results)
         reason = sentence(results)

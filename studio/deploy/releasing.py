@@ -97,6 +97,8 @@ class Releasing(DeployService):
                 raise Conflict(f"Revision {revision.number} is still {revision.state}. Wait for its gates.")
             if revision.state == "ready":
                 raise Conflict(f"Revision {revision.number} is ready. There is nothing to override.")
+            if not revision.certificate:
+                raise Conflict(f"Revision {revision.number} never came to its gates. Deploy the model again.")
             evidence = {"reason": reason.strip(), "by": actor.username}
             entry = {"gate": OVERRIDE, "passed": True, "evidence": evidence, "at": now().isoformat()}
             revision.certificate = [*revision.certificate, entry]

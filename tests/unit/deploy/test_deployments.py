@@ -147,6 +147,9 @@ def test_only_an_admin_overrides_gates_and_only_with_a_reason(
     deployments: Deployments, database: Database, editor: Actor, operator: Actor, revision: Revision
 ) -> None:
     set_row(database, revision, state="failed", desired="stopped", error="golden: no")
+    with pytest.raises(Conflict, match="never came to its gates"):
+        deployments.override_gates(operator, revision.id, "because")
+    set_row(database, revision, certificate=[{"gate": "golden", "passed": False, "evidence": {"why": "no"}, "at": ""}])
     with pytest.raises(NotAllowed):
         deployments.override_gates(editor, revision.id, "because")
     with pytest.raises(InvalidInput):

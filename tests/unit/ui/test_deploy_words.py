@@ -112,7 +112,7 @@ def test_evidence_tells_red_gates_and_overrides_apart() -> None:
 
 def test_a_release_keeps_what_was_known_of_a_revision(found: Overview) -> None:
     score = {"mean": 0.92, "low": 0.88, "high": 0.95, "n": 200}
-    about = {"digest": "abcdef0123456789", "dataset_version": "tickets version 2", "scores": {"exact_match": score}}
+    about = {"digest": "abcdef0123456789", "dataset": "tickets", "dataset_version": 2, "scores": {"exact_match": score}}
     old = a_release(1, evidence={"revisions": {"rev2": about}})
     known = facts_of(Overview(found.deployment, None, [], [], [], None, releases=[a_release(2), old]), "rev2")
     assert facts_in_words(known) == {"Weights": "abcdef012345", "Learned from": "tickets version 2"}
