@@ -155,9 +155,15 @@ def settled(page: Page) -> None:
 
 
 def go_to(page: Page, title: str) -> None:
-    """Click a page in the sidebar and wait until it is there."""
-    page.get_by_test_id("stSidebarNav").get_by_role("link", name=title).click()
-    expect(page.get_by_role("heading", level=1).first).to_contain_text(title)
+    """Click a page in the sidebar until it is there: a page that draws itself anew just then can lose a click."""
+    settled(page)
+    heading = page.get_by_role("heading", level=1).first
+    for _ in range(6):
+        with suppress(TimeoutError, AssertionError):
+            page.get_by_test_id("stSidebarNav").get_by_role("link", name=title).click(timeout=10_000)
+            expect(heading).to_contain_text(title, timeout=20_000)
+            break
+    expect(heading).to_contain_text(title)
     settled(page)
 
 
@@ -171,6 +177,30 @@ def open_dialog(page: Page, button: Locator) -> Locator:
             expect(dialog).to_be_visible(timeout=10_000)
             return dialog
     raise AssertionError("The dialog did not open.")
+
+
+def confirm_dialog(page: Page, name: str) -> None:
+    """Press the button of the open dialog until it closes."""
+    dialog = page.get_by_role("dialog")
+    for _ in range(4):
+        with suppress(TimeoutError, AssertionError):
+            if dialog.count():
+                dialog.get_by_role("button", name=name, exact=True).click(timeout=10_000)
+            expect(dialog).to_have_count(0, timeout=30_000)
+            return
+    expect(dialog).to_have_count(0)
+
+
+def click_for(page: Page, button: Locator, text: str) -> None:
+    """Click until the page says this."""
+    main = page.get_by_test_id("stMain")
+    for _ in range(3):
+        settled(page)
+        with suppress(TimeoutError, AssertionError):
+            button.click(timeout=10_000)
+            expect(main).to_contain_text(text, timeout=30_000)
+            return
+    expect(main).to_contain_text(text)
 
 
 def submit(argilla: Page | FrameLocator, label: str, correction: str = "") -> None:

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from storage.tables import Model, Provider
 from studio.access.actor import Actor
 from studio.bootstrap import Studio, build_studio
-from tests.browser.conftest import open_dialog, settled
+from tests.browser.conftest import click_for, confirm_dialog, open_dialog, settled
 from tests.fakes.studio_process import RunningStudio
 from tests.fakes.tgi import FakeTgi
 
@@ -126,8 +126,7 @@ def move_everything(page: Page) -> None:
 def undo(page: Page) -> None:
     """One click, with what it goes back to."""
     expect(main(page)).to_contain_text("at once: tuned (revision 1) 95 %, tuned (revision 2) 5 %")
-    page.locator(".st-key-undo button").click()
-    expect(main(page)).to_contain_text("tuned (revision 2) · 5 %")
+    click_for(page, page.locator(".st-key-undo button"), "tuned (revision 2) · 5 %")
 
 
 def ask_both(page: Page) -> None:
@@ -149,8 +148,7 @@ def confirming(page: Page, name: str) -> Locator:
 
 
 def confirm(page: Page, name: str) -> None:
-    page.get_by_role("dialog").get_by_role("button", name=name, exact=True).click()
-    expect(page.get_by_role("dialog")).to_have_count(0)
+    confirm_dialog(page, name)
 
 
 def primary(page: Page, name: str) -> Locator:

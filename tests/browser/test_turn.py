@@ -16,7 +16,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from studio.demo.sample import ALIAS, PROJECT
 from studio.demo.tickets import as_json, prompt, tickets, truth
-from tests.browser.conftest import SAMPLE_CALLS, go_to, open_dialog, settled, submit
+from tests.browser.conftest import SAMPLE_CALLS, click_for, confirm_dialog, go_to, open_dialog, settled, submit
 from tests.fakes.studio_process import RunningStudio
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.argilla, pytest.mark.timeout(900)]
@@ -56,9 +56,11 @@ def capture(page: Page) -> None:
     page.goto("/")
     settled(page)
     load = page.get_by_role("button", name="Load the sample project")
-    expect(load.or_(page.get_by_text("Connect your feature")).first).to_be_visible()
-    if not load.count():
+    expect(page.get_by_test_id("stMain").get_by_role("heading").first).to_be_visible()
+    settled(page)
+    if not load.count():  # another project is open already
         go_to(page, "Capture")
+    expect(load.first).to_be_visible()
     load.first.click()
     expect(page.get_by_test_id("stSidebar").get_by_role("combobox", name="Project")).to_have_value(PROJECT)
     go_to(page, "Capture")
@@ -184,15 +186,14 @@ def deploy(page: Page, studio: RunningStudio, key: str) -> None:
     go_to(page, "Deploy")
     main = page.get_by_test_id("stMain")
     expect(main).to_contain_text("sample-teacher · 100 %")
-    dialog = open_dialog(page, primary(page, "Deploy model"))
-    dialog.get_by_role("button", name="Deploy", exact=True).click()
+    open_dialog(page, primary(page, "Deploy model"))
+    confirm_dialog(page, "Deploy")
     expect(primary(page, "Shadow 20 %")).to_be_visible(timeout=JOB_MS)
     expect(main).to_contain_text("golden answers are the tuned model's")
     for step in ("Shadow 20 %", "Promote to 5 %", "Promote to 50 %", "Promote to 100 %"):
         take_step(page, step)
     expect(main).to_contain_text("sample-teacher · standby")
-    page.get_by_role("button", name="Undo").click()
-    expect(main).to_contain_text("sample-teacher · 50 %")
+    click_for(page, page.get_by_role("button", name="Undo"), "sample-teacher · 50 %")
     take_step(page, "Promote to 100 %")
     expect(main).to_contain_text("sample-teacher · standby")
     both_clients_get_answers(studio, key)
@@ -200,9 +201,8 @@ def deploy(page: Page, studio: RunningStudio, key: str) -> None:
 
 def take_step(page: Page, name: str) -> None:
     """The primary button, and the dialog that asks once more."""
-    dialog = open_dialog(page, primary(page, name))
-    dialog.get_by_role("button", name=name, exact=True).click()
-    expect(dialog).to_have_count(0)
+    open_dialog(page, primary(page, name))
+    confirm_dialog(page, name)
     expect(primary(page, name)).to_have_count(0)
 
 
