@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
+
+import pytest
 
 from tests.fakes.hosted_server import Asked, HostedServer, Refusal
 
@@ -123,3 +126,15 @@ class FakeEndpointsApi(HostedServer):
             for (kind, size), price in HARDWARE.items()
         ]
         return {"vendors": [{"name": "aws", "regions": [{"name": "us-east-1", "computes": computes}]}]}
+
+
+def asked_by_the_client(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEndpointsApi]:
+    """The client has no setting for the address of this API, so its constant is another one for the test."""
+    from huggingface_hub import constants
+
+    server = FakeEndpointsApi()
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "ENDPOINT", server.origin)
+    monkeypatch.setattr(constants, "INFERENCE_ENDPOINTS_ENDPOINT", f"{server.origin}/v2")
+    yield server
+    server.close()

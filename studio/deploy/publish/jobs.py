@@ -29,7 +29,7 @@ def publish_model(context: JobContext) -> dict[str, Any]:
     with context.database.read() as session:
         model = session.get(Model, spec["model_id"])
         if model is None:
-            raise NotFound("The model no longer exists.")
+            raise NotFound("The model no longer exists. Choose another on Deploy, Pass on.")
         card = model_card(lineage_of(session, model))
     context.report(0.02, "Preparing the weights")
     files = {**_weights(artifact.export(context.artifacts, context.settings, model)), "README.md": _card(context, card)}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from studio.deploy.targets.port import Launch
-from tests.fakes.endpoints_api import FakeEndpointsApi
+from tests.fakes.endpoints_api import FakeEndpointsApi, asked_by_the_client
 from tests.fakes.tgi import FakeTgi
 from tests.fakes.vllm import FakeVllm
 
@@ -32,15 +32,7 @@ def tgi() -> Iterator[FakeTgi]:
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEndpointsApi]:
-    """The client has no setting for the address of this API, so its constant is another one for the test."""
-    from huggingface_hub import constants
-
-    server = FakeEndpointsApi()
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "ENDPOINT", server.origin)
-    monkeypatch.setattr(constants, "INFERENCE_ENDPOINTS_ENDPOINT", f"{server.origin}/v2")
-    yield server
-    server.close()
+    yield from asked_by_the_client(monkeypatch)
 
 
 @pytest.fixture

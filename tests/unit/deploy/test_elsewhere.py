@@ -21,7 +21,7 @@ from studio.deploy.targets.seen import SEEN
 from studio.errors import Conflict, NotAllowed
 from studio.jobs.queue import Jobs
 from studio.settings import Settings
-from tests.fakes.endpoints_api import TOKEN, FakeEndpointsApi
+from tests.fakes.endpoints_api import TOKEN, FakeEndpointsApi, asked_by_the_client
 from tests.fakes.serving_fireworks import FireworksModels
 from tests.fakes.tgi import FakeTgi
 
@@ -35,14 +35,7 @@ def places(database: Database, settings: Settings) -> ServingPlaces:
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEndpointsApi]:
-    from huggingface_hub import constants
-
-    server = FakeEndpointsApi()
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "ENDPOINT", server.origin)
-    monkeypatch.setattr(constants, "INFERENCE_ENDPOINTS_ENDPOINT", f"{server.origin}/v2")
-    yield server
-    server.close()
+    yield from asked_by_the_client(monkeypatch)
 
 
 @pytest.fixture

@@ -1,16 +1,21 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from storage.artifacts import Artifacts
 from storage.database import Database
-from storage.tables import Dataset, DatasetVersion, Evaluation, Model, Project, TrainingRun
+from storage.tables import Dataset, DatasetVersion, Evaluation, Job, Model, Project, TrainingRun
 from storage.types import now
+from studio.deploy.publish.jobs import publish_model
 from studio.deploy.publish.service import Publishing
+from studio.jobs.context import JobContext
 from studio.jobs.queue import Jobs
 from studio.settings import Settings
 
+Run = Callable[..., dict[str, Any]]
 HEADER = json.dumps({"w": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}}).encode()
 WEIGHTS = len(HEADER).to_bytes(8, "little") + HEADER + bytes(16)
 SCORES = {
@@ -67,3 +72,16 @@ def model(database: Database, artifacts: Artifacts, project: Project, base: Mode
         judged.summary, judged.finished_at = {"models": {made.id: SCORES}}, now()
         session.add(judged)
     return made
+
+
+@pytest.fixture
+def run(publishing: Publishing, tmp_path: Path) -> Run:
+    """Run a publishing job here and now."""
+
+    def now(job: Job, **hooks: Any) -> dict[str, Any]:
+        folder = tmp_path / "jobs" / job.id
+        folder.mkdir(parents=True, exist_ok=True)
+        stores = (publishing.settings, publishing.database, publishing.artifacts)
+        return publish_model(JobContext(job.id, 1, job.kind, job.spec, folder, *stores, created_by="ann", **hooks))
+
+    return now

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,18 +12,16 @@ from storage.tables import Job, Model
 from studio.access.actor import Actor
 from studio.deploy.publish import company as companies
 from studio.deploy.publish.destinations import Source
-from studio.deploy.publish.jobs import publish_model
 from studio.deploy.publish.service import Publishing
 from studio.deploy.published import hub_repository, source_at
 from studio.errors import Conflict, InvalidInput, StudioError
-from studio.jobs.context import JobCancelled, JobContext
+from studio.jobs.context import JobCancelled
 from studio.train.hosted import http
 from tests.fakes.hosted_server import Fault
 from tests.fakes.serving_fireworks import FireworksModels
 from tests.fakes.serving_together import TogetherModels
-from tests.unit.deploy.publish.conftest import WEIGHTS
+from tests.unit.deploy.publish.conftest import WEIGHTS, Run
 
-Run = Callable[..., dict[str, Any]]
 ADMIN = Actor.operator()
 FIREWORKS, TOGETHER = "fireworks:acme/triage", "together:triage"
 SIGNED = "https://bucket.example/weights.tar.gz?X-Amz-Signature=secret0123"
@@ -35,17 +32,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiting is not what is tested."""
     monkeypatch.setattr(companies, "LOOK_EVERY_S", 0.0)
     monkeypatch.setattr(http, "LONGEST_WAIT_S", 0.0)
-
-
-@pytest.fixture
-def run(publishing: Publishing, tmp_path: Path) -> Run:
-    def now(job: Job, **hooks: Any) -> dict[str, Any]:
-        folder = tmp_path / "jobs" / job.id
-        folder.mkdir(parents=True, exist_ok=True)
-        stores = (publishing.settings, publishing.database, publishing.artifacts)
-        return publish_model(JobContext(job.id, 1, job.kind, job.spec, folder, *stores, created_by="ann", **hooks))
-
-    return now
 
 
 @pytest.fixture

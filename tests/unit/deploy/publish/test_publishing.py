@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from storage.database import Database
-from storage.tables import Job, Model
+from storage.tables import Model
 from studio.access.actor import Actor, Role
 from studio.deploy.publish.folder import LIST
-from studio.deploy.publish.jobs import publish_model
 from studio.deploy.publish.service import Publishing
 from studio.deploy.published import hub_repository
 from studio.errors import Conflict, InvalidInput, NotAllowed, Unavailable
-from studio.jobs.context import JobCancelled, JobContext
+from studio.jobs.context import JobCancelled
 from tests.fakes.hub_models import COMMIT, TOKEN, FakeHubModels
-from tests.unit.deploy.publish.conftest import WEIGHTS
+from tests.unit.deploy.publish.conftest import WEIGHTS, Run
 
-Run = Callable[..., dict[str, Any]]
 ADMIN = Actor.operator()
-
-
-@pytest.fixture
-def run(publishing: Publishing, tmp_path: Path) -> Run:
-    """Run a publishing job here and now."""
-
-    def now(job: Job, **hooks: Any) -> dict[str, Any]:
-        folder = tmp_path / "jobs" / job.id
-        folder.mkdir(parents=True, exist_ok=True)
-        stores = (publishing.settings, publishing.database, publishing.artifacts)
-        return publish_model(JobContext(job.id, 1, job.kind, job.spec, folder, *stores, created_by="ann", **hooks))
-
-    return now
 
 
 @pytest.fixture
