@@ -2,6 +2,7 @@
 
 from sqlmodel import SQLModel
 
+from storage.tables.capture import CapturePolicy, LogVector, PromptTemplate, Pseudonym, SavedView
 from storage.tables.datasets import Dataset, DatasetVersion, Example
 from storage.tables.deployments import (
     Deployment,
@@ -16,7 +17,7 @@ from storage.tables.doubts import Doubt
 from storage.tables.evaluations import Evaluation, EvaluationOutput
 from storage.tables.jobs import Job, JobEvent
 from storage.tables.labels import Annotation, Guideline, HumanCeiling, LabelItem, LabelTask, PreferencePair, Resolution
-from storage.tables.logs import Feedback, JournalPosition, LogEntry, LogHour
+from storage.tables.logs import Feedback, JournalPosition, LogChange, LogEntry, LogHour, LogPosition, LogTag
 from storage.tables.models import Model
 from storage.tables.people import ApiKey, AuditEvent, Person, SignIn, SignInLink, Team
 from storage.tables.projects import Project
@@ -31,6 +32,7 @@ __all__ = [
     "Annotation",
     "ApiKey",
     "AuditEvent",
+    "CapturePolicy",
     "ComputeTarget",
     "Dataset",
     "DatasetVersion",
@@ -48,13 +50,19 @@ __all__ = [
     "JournalPosition",
     "LabelItem",
     "LabelTask",
+    "LogChange",
     "LogEntry",
     "LogHour",
+    "LogPosition",
+    "LogTag",
+    "LogVector",
     "Model",
     "Person",
     "PreferencePair",
     "Project",
+    "PromptTemplate",
     "Provider",
+    "Pseudonym",
     "Rehearsal",
     "Release",
     "Resolution",
@@ -63,6 +71,7 @@ __all__ = [
     "ReviewSession",
     "ReviewVote",
     "Revision",
+    "SavedView",
     "ServingPlace",
     "ShadowPair",
     "SignIn",

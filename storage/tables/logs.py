@@ -5,12 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer
+from sqlalchemy import BigInteger, Integer, text
 from sqlmodel import Field, Index, SQLModel, UniqueConstraint
 
 from storage.types import json_field, new_id, now, ref
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _where_known(name: str, column: str) -> Index:
+    """An index of the calls of a project that have a value in this column; most have none."""
+    known = text(f"{column} IS NOT NULL")
+    return Index(name, "project_id", column, sqlite_where=known, postgresql_where=known)
 
 
 class LogEntry(SQLModel, table=True):
@@ -24,6 +30,10 @@ class LogEntry(SQLModel, table=True):
         Index("ix_log_entry_status_keyset", "project_id", "status", "id"),
         Index("ix_log_entry_rating_keyset", "project_id", "rating", "id"),
         Index("ix_log_entry_time", "project_id", "created_at"),
+        _where_known("ix_log_entry_trace", "trace_id"),
+        _where_known("ix_log_entry_session", "session_id"),
+        _where_known("ix_log_entry_user", "user_id"),
+        _where_known("ix_log_entry_prompt_hash", "prompt_hash"),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
@@ -69,6 +79,68 @@ class LogEntry(SQLModel, table=True):
     """Latest thumbs feedback: up or down."""
     correction: str | None = None
     """Latest corrected output given as feedback."""
+    score: float | None = None
+    """Latest score given as feedback."""
+
+    endpoint: str = Field(default="chat", max_length=16)
+    """Which kind of call: chat, completions, embeddings, responses (OpenAI's) or messages (Anthropic's)."""
+    choices: list[dict[str, Any]] = json_field(list)
+    """Every choice as the server gave it, where it gave more than one or told log probabilities; else empty."""
+    trace_id: str | None = Field(default=None, max_length=200)
+    span_id: str | None = Field(default=None, max_length=200)
+    parent_span_id: str | None = Field(default=None, max_length=200)
+    session_id: str | None = Field(default=None, max_length=200)
+    """The conversation or session that the caller named."""
+    user_id: str | None = Field(default=None, max_length=200)
+    """The caller's own user, as named by the caller: what deletion by user finds."""
+    redactions: dict[str, int] = json_field()
+    """How many values of each kind were taken out before the first write: {"email": 2}."""
+    prompt_hash: int | None = Field(default=None, sa_type=BigId)
+    """64 bits of the messages' and tools' hash: equal for calls that asked exactly the same."""
+
+    language: str = Field(default="", max_length=8)
+    """Of the last user turn, as an ISO 639-1 code; empty until enriched, or where the text is too short to tell."""
+    template_id: str | None = Field(default=None, max_length=32)
+    """The prompt template that the call was made from, once one is found."""
+    signature: bytes | None = None
+    """128 one-bit MinHashes of the prompt's shingles, 16 bytes (Li and König, "b-Bit Minwise Hashing", WWW 2010)."""
+
+
+class LogTag(SQLModel, table=True):
+    """A tag of a call, to find calls by; the same as in `LogEntry.tags`."""
+
+    __tablename__ = "log_tag"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    project_id: str = Field(foreign_key="project.id", primary_key=True)
+    name: str = Field(primary_key=True, max_length=64)
+    value: str = Field(primary_key=True, max_length=512)
+    log_entry_id: int = Field(
+        foreign_key="log_entry.id", primary_key=True, index=True, sa_type=BigId, ondelete="CASCADE"
+    )
+
+
+class LogChange(SQLModel, table=True):
+    """A call that changed or went after it was written; the explorer's index follows it by id."""
+
+    __tablename__ = "log_change"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
+    project_id: str = Field(foreign_key="project.id")
+    log_entry_id: int = Field(sa_type=BigId)
+    """No foreign key: the call may be gone."""
+    kind: str = Field(default="changed", max_length=8)
+    """changed or deleted."""
+    at: datetime = Field(default_factory=now)
+
+
+class LogPosition(SQLModel, table=True):
+    """How far a follower has read the calls in order of arrival (the enrichment, say)."""
+
+    __tablename__ = "log_position"
+
+    follower: str = Field(primary_key=True, max_length=60)
+    log_entry_id: int = Field(default=0, sa_type=BigId)
 
 
 class LogHour(SQLModel, table=True):
@@ -101,6 +173,8 @@ class JournalPosition(SQLModel, table=True):
 class Feedback(SQLModel, table=True):
     """A verdict on one call: thumbs, score, comment, correction or a named metric."""
 
+    __table_args__ = (UniqueConstraint("project_id", "external_id"),)
+
     id: str = Field(default_factory=new_id, primary_key=True, max_length=32)
     project_id: str = ref("project.id")
     log_entry_id: int = Field(foreign_key="log_entry.id", index=True, sa_type=BigId)
@@ -111,3 +185,5 @@ class Feedback(SQLModel, table=True):
     text: str | None = None
     given_by: str = ""
     source: str = "api"
+    external_id: str | None = Field(default=None, max_length=200)
+    """Its id where it comes from, so that the same feedback is taken once."""

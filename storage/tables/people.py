@@ -66,6 +66,11 @@ class ApiKey(SQLModel, table=True):
     created_at: datetime = Field(default_factory=now)
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
+    expires_at: datetime | None = None
+    scopes: list[str] = json_field(list)
+    """What it may do: infer, report, feedback, read; an empty list is a key from before scopes: all but read."""
+    calls_per_minute: int | None = None
+    tokens_per_minute: int | None = None
 
 
 class AuditEvent(SQLModel, table=True):

@@ -1,4 +1,4 @@
-"""Provider: an OpenAI-compatible upstream whose key the gateway holds, encrypted."""
+"""Provider: an upstream whose key the gateway holds, encrypted."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ class Provider(SQLModel, table=True):
     id: str = id_field()
     project_id: str = ref("project.id")
     name: str = Field(max_length=80)
+    kind: str = Field(default="openai", max_length=20)
+    """How it is spoken to: openai (and all who speak like it) or anthropic."""
     base_url: str = Field(max_length=500)
     encrypted_key: str = ""
     models: list[str] = json_field(list)

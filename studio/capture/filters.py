@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Self
 
@@ -10,21 +10,49 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from studio.errors import InvalidInput
 
+Range = tuple[float | None, float | None]
+"""From and to, both within; None is open."""
+Texts = tuple[str, ...]
+
 
 @dataclass(frozen=True)
 class LogFilter:
-    """Every condition must hold; an empty one holds always."""
+    """Every condition must hold; of several values in one condition, any. An empty condition holds always."""
 
     project_id: str
     text: str = ""
-    models: tuple[str, ...] = ()
-    statuses: tuple[str, ...] = ()
-    ratings: tuple[str, ...] = ()
+    models: Texts = ()
+    statuses: Texts = ()
+    ratings: Texts = ()
     """up, down or none."""
     tags: tuple[tuple[str, str], ...] = ()
+    """All of them must be there."""
     since: datetime | None = None
     until: datetime | None = None
     source: str = ""
+    served_models: Texts = ()
+    deployments: Texts = ()
+    """Ids, as are revisions, providers, API keys and templates."""
+    revisions: Texts = ()
+    providers: Texts = ()
+    api_keys: Texts = ()
+    templates: Texts = ()
+    endpoints: Texts = ()
+    languages: Texts = ()
+    finish_reasons: Texts = ()
+    users: Texts = ()
+    sessions: Texts = ()
+    traces: Texts = ()
+    has: Texts = ()
+    """feedback, correction, tools, tool_calls, redactions, stream."""
+    latency_ms: Range | None = None
+    first_token_ms: Range | None = None
+    cost_usd: Range | None = None
+    prompt_tokens: Range | None = None
+    completion_tokens: Range | None = None
+    score: Range | None = None
+    uids: Texts = ()
+    """Chosen by hand."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, without the empty conditions."""
@@ -45,7 +73,8 @@ class LogFilter:
     def only_rolled_up(self) -> bool:
         """Whether the hourly roll-up alone can answer a count: no condition it does not know."""
         edges = (edge is None or (edge.minute, edge.second, edge.microsecond) == (0, 0, 0) for edge in self.edges)
-        return not (self.text.strip() or self.ratings or self.tags or self.source) and all(edges)
+        others = (getattr(self, each.name) for each in fields(self) if each.name not in ROLLED_UP)
+        return not self.text.strip() and not any(others) and all(edges)
 
     @property
     def edges(self) -> tuple[datetime | None, datetime | None]:
@@ -53,15 +82,38 @@ class LogFilter:
         return self.since, self.until
 
 
+ROLLED_UP = frozenset({"project_id", "text", "models", "statuses", "since", "until"})
+
+
 class _Plain(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     project_id: str
     text: str = ""
-    models: tuple[str, ...] = ()
-    statuses: tuple[str, ...] = ()
-    ratings: tuple[str, ...] = ()
+    models: Texts = ()
+    statuses: Texts = ()
+    ratings: Texts = ()
     tags: tuple[tuple[str, str], ...] = ()
     since: datetime | None = None
     until: datetime | None = None
     source: str = ""
+    served_models: Texts = ()
+    deployments: Texts = ()
+    revisions: Texts = ()
+    providers: Texts = ()
+    api_keys: Texts = ()
+    templates: Texts = ()
+    endpoints: Texts = ()
+    languages: Texts = ()
+    finish_reasons: Texts = ()
+    users: Texts = ()
+    sessions: Texts = ()
+    traces: Texts = ()
+    has: Texts = ()
+    latency_ms: Range | None = None
+    first_token_ms: Range | None = None
+    cost_usd: Range | None = None
+    prompt_tokens: Range | None = None
+    completion_tokens: Range | None = None
+    score: Range | None = None
+    uids: Texts = ()

@@ -11,12 +11,24 @@ from typing import Any
 import pytest
 from alembic import command
 from sqlalchemy import JSON, Column, MetaData, Table, inspect, text
+from sqlmodel import select
 
 from storage.database import Database, make_engine
 from storage.migrate import OrphanedRows, _config, back_up, drift, migrate
 from storage.repositories.deployments import DeploymentRepository, RevisionRepository
 from storage.repositories.jobs import JobRepository
-from storage.tables import Deployment, Job, LogEntry, Project, Release, Revision, ServingPlace, TrainingRun, metadata
+from storage.tables import (
+    Deployment,
+    Job,
+    LogEntry,
+    LogTag,
+    Project,
+    Release,
+    Revision,
+    ServingPlace,
+    TrainingRun,
+    metadata,
+)
 from tests.contract.storage.conftest import Backend
 
 CRASH = """
@@ -80,17 +92,20 @@ def test_drift_notices_a_missing_column(backend: Backend) -> None:
 def test_rows_of_the_first_schema_survive_and_can_be_searched(backend: Backend) -> None:
     url = backend.empty()
     _at(url, "0001")
-    database = Database(url)
-    with database.write() as session:
-        session.add(Project(id="p", name="old"))
-        session.flush()
-        session.add(LogEntry(project_id="p", prompt_text="refund for a broken kettle", reply_text="sure"))
+    _insert(url, "project", id="p", name="old")
+    said = {"prompt_text": "refund for a broken kettle", "reply_text": "sure", "tags": {"plan": "pro", "seats": 3}}
+    _insert(url, "log_entry", id=7, uid="u", project_id="p", created_at=datetime(2026, 1, 1, tzinfo=UTC), **said)
     migrate(url)
+    database = Database(url)
     with database.read() as session:
         assert session.get(Project, "p") is not None
         found = session.connection().execute(text(_search(database))).scalars().all()
+        tags = session.exec(select(LogTag.name, LogTag.value, LogTag.log_entry_id)).all()
+        old = session.get_one(LogEntry, 7)
     database.close()
     assert len(found) == 1
+    assert sorted(tags) == [("plan", "pro", 7), ("seats", "3", 7)]
+    assert (old.endpoint, old.choices, old.redactions, old.language) == ("chat", [], {}, "")
 
 
 def _search(database: Database) -> str:

@@ -1,0 +1,1 @@
+"""The explorer: every question about captured calls, answered from a columnar index beside the database."""
