@@ -3,10 +3,10 @@
 import streamlit as st
 
 from studio.access.actor import Role
-from studio.ui import capture_actions as actions
-from studio.ui import capture_view as view
-from studio.ui.capture_drawer import drawer
-from studio.ui.capture_filters import filter_row, range_choice
+from studio.ui.capture import actions, view
+from studio.ui.capture.drawer import drawer
+from studio.ui.capture.filters import filter_row, range_choice
+from studio.ui.capture.import_dialog import import_dialog
 from studio.ui.components import active_jobs, empty_state, next_step, page_header
 from studio.ui.settings.secret import shown_once
 from studio.ui.state import current_actor, current_project, current_studio
@@ -38,7 +38,7 @@ with st.container(horizontal=True, gap="small", vertical_alignment="center"):
     if st.button("Connect", icon=":material/cable:", key="connect_feature"):
         actions.connect_dialog(project)
     if st.button("Import a file", icon=":material/upload_file:", key="import", disabled=not actor.can(Role.EDITOR)):
-        actions.import_dialog(project)
+        import_dialog(project)
 criteria = filter_row(project, studio.logs.facets(project.id))
 view.explorer(project, criteria)
 if add:

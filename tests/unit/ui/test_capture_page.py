@@ -104,7 +104,7 @@ def test_an_unknown_call_in_the_address_is_told(browser_of: Open, calls: Project
 
 
 def dialog() -> None:
-    from studio.ui.capture_actions import add_dialog
+    from studio.ui.capture.actions import add_dialog
     from studio.ui.state import current_studio
 
     add_dialog(current_studio().projects.all()[0])

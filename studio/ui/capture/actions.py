@@ -6,8 +6,8 @@ import streamlit as st
 
 from storage.tables import Dataset, Project
 from studio.access.actor import Role
-from studio.ui.capture_filters import calls_in_words, chosen_filter
-from studio.ui.file_drop import file_drop
+from studio.ui.capture.filters import calls_in_words, chosen_filter
+from studio.ui.capture.import_dialog import import_dialog
 from studio.ui.navigation import page_named
 from studio.ui.settings.secret import show_once
 from studio.ui.state import current_actor, current_studio, open_project, reported_errors
@@ -37,16 +37,6 @@ def _dataset(project: Project, datasets: list[Dataset], chosen: str, name: str) 
     if chosen == NEW:
         return current_studio().datasets.create(current_actor(), project.id, name)
     return next(dataset for dataset in datasets if dataset.name == chosen)
-
-
-@st.dialog("Import calls", icon=":material/upload_file:")
-def import_dialog(project: Project) -> None:
-    """Upload a file; it goes straight to disk and is imported as a job."""
-    st.markdown("OpenAI chat JSON lines, one call per line, of any size:")
-    st.code('{"messages": [..., {"role": "assistant", ...}]}\n{"request": {...}, "response": {...}}', language=None)
-    if file_drop(project.id, key="import_file"):
-        st.rerun()
-    st.caption("Rows that cannot be read are listed with their line; the rest goes in. Importing twice adds nothing.")
 
 
 @st.dialog("Connect your feature", width="medium", icon=":material/cable:")

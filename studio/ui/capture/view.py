@@ -12,7 +12,7 @@ from storage.tables import Job, Project
 from storage.types import now
 from studio.capture.filters import LogFilter
 from studio.capture.logs import Count, LogRow, VolumePoint
-from studio.ui.capture_filters import CURSOR, calls_in_words, clear_filters
+from studio.ui.capture.filters import CURSOR, calls_in_words, clear_filters
 from studio.ui.charts import STATUS_COLORS, bar_chart
 from studio.ui.formats import ago, plain
 from studio.ui.state import current_studio

@@ -10,7 +10,7 @@ import streamlit as st
 from storage.tables import Feedback, LogEntry, Project
 from studio.access.actor import Role
 from studio.capture.text import content_text
-from studio.ui.capture_view import OPENED
+from studio.ui.capture.view import OPENED
 from studio.ui.components import status_badge
 from studio.ui.formats import ago, milliseconds, money, plain
 from studio.ui.state import current_actor, current_studio, reported_errors
