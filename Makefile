@@ -7,6 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 VENV ?= .venv
 ARGILLA_VENV ?= .venv-argilla
+OPENPIPE_VENV ?= .venv-openpipe
 PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 
@@ -16,7 +17,7 @@ run: $(VENV)/.installed $(ARGILLA_VENV)/.installed
 demo: $(VENV)/.installed $(ARGILLA_VENV)/.installed
 	@$(PY) -m studio.cli demo
 
-test: check-fast system-tools $(ARGILLA_VENV)/.installed
+test: check-fast system-tools $(ARGILLA_VENV)/.installed $(OPENPIPE_VENV)/.installed
 	$(PY) -m pytest -q -p no:cacheprovider tests/unit tests/contract tests/rules -n 2
 	$(PY) -m pytest -q -p no:cacheprovider tests/integration -n 2 --dist loadfile
 	$(PY) -m pytest -q -p no:cacheprovider tests/browser
@@ -53,6 +54,11 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 $(ARGILLA_VENV)/.installed: studio/label/argilla_server/requirements.txt | $(VENV)/bin/uv
 	$(UV) venv -q --allow-existing --python $(PY) $(ARGILLA_VENV)
 	$(UV) pip install -q --python $(ARGILLA_VENV)/bin/python -r $<
+	@touch $@
+
+$(OPENPIPE_VENV)/.installed: tests/contract/intakes/openpipe.txt | $(VENV)/bin/uv
+	$(UV) venv -q --allow-existing --python $(PY) $(OPENPIPE_VENV)
+	$(UV) pip install -q --python $(OPENPIPE_VENV)/bin/python -r $<
 	@touch $@
 
 .PHONY: run demo test check check-fast bench format system-tools
