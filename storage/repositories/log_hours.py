@@ -6,7 +6,7 @@ from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import delete, func
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 
@@ -25,14 +25,22 @@ class LogHourRepository(Repository[LogHour]):
 
     def add_entries(self, entries: list[dict[str, Any]]) -> None:
         """Count these new rows of `log_entry` in."""
+        self._count(entries, 1)
+
+    def take_out(self, entries: list[dict[str, Any]]) -> None:
+        """Count these rows out again, since they are deleted."""
+        self._count(entries, -1)
+        self.session.execute(delete(LogHour).where(col(LogHour.calls) <= 0))
+
+    def _count(self, entries: list[dict[str, Any]], sign: int) -> None:
         hours: dict[tuple[Any, ...], dict[str, float]] = defaultdict(lambda: dict.fromkeys(SUMS, 0))
         for entry in entries:
             sums = hours[_key(entry)]
-            sums["calls"] += 1
+            sums["calls"] += sign
             for name in SUMS[1:]:
-                sums[name] += entry[name]
+                sums[name] += sign * entry[name]
         if hours:
-            self._upsert([dict(zip(KEY, key, strict=True)) | sums for key, sums in hours.items()])
+            self._upsert([dict(zip(KEY, key, strict=True)) | sums for key, sums in sorted(hours.items())])
 
     def volume(self, criteria: Criteria, bucket_s: int) -> list[tuple[int, str, int, float]]:
         """Start of the bucket, status, calls and cost, in order of time."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, func, insert, literal
-from sqlmodel import Session, SQLModel, col, select
+from sqlalchemy import RowMapping, func, literal
+from sqlalchemy.orm import aliased
+from sqlmodel import SQLModel, col, select
 
-from storage.repositories.base import Repository
 from storage.repositories.log_conditions import Criteria, entry_conditions, order_column
-from storage.tables import LogEntry
+from storage.repositories.log_writes import LONGEST_NAME, LONGEST_VALUE, LogWrites
+from storage.tables import LogEntry, LogTag
 
 SNIPPET = 180
 UIDS_AT_ONCE = 500
@@ -32,19 +33,8 @@ LIST_COLUMNS = (
 )
 
 
-class LogEntryRepository(Repository[LogEntry]):
-    """Captured calls."""
-
-    table = LogEntry
-
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
-        self.sqlite = session.get_bind().dialect.name == "sqlite"
-
-    def insert(self, rows: list[dict[str, Any]]) -> None:
-        """Insert many rows at once."""
-        if rows:
-            self.session.execute(insert(LogEntry), rows)
+class LogEntryRepository(LogWrites):
+    """Captured calls: questions here, changes in `LogWrites`."""
 
     def page(self, criteria: Criteria, before: int | None, after: int | None, limit: int) -> list[RowMapping]:
         """List columns of one page, newest first; `before` and `after` are ids."""
@@ -105,10 +95,14 @@ class LogEntryRepository(Repository[LogEntry]):
         return self._known(table.id, ids)  # type: ignore[attr-defined]
 
     def with_tags(self, project_id: str, tags: dict[str, str], limit: int) -> list[LogEntry]:
-        """The newest calls that carry all of these tags."""
-        marked = [col(LogEntry.tags)[name].as_string() == value for name, value in tags.items()]
-        query = select(LogEntry).where(LogEntry.project_id == project_id, *marked)
-        return list(self.session.exec(query.order_by(col(LogEntry.id).desc()).limit(limit)))
+        """The newest calls that carry all of these tags; none where no tag is given."""
+        marks = [aliased(LogTag) for _ in tags]
+        if not marks:
+            return []
+        query: Any = select(marks[0].log_entry_id).where(*_marked(project_id, marks, tags))
+        ids = self.session.exec(query.order_by(col(marks[0].log_entry_id).desc()).limit(limit)).all()
+        found = self.session.exec(select(LogEntry).where(col(LogEntry.id).in_(ids)))
+        return sorted(found, key=lambda entry: -(entry.id or 0))
 
     def recent_tags(self, project_id: str, limit: int) -> list[dict[str, str]]:
         """Tags of the newest calls."""
@@ -127,3 +121,13 @@ class LogEntryRepository(Repository[LogEntry]):
         if not wanted:
             return set()
         return set(self.session.exec(select(column).where(col(column).in_(wanted), *conditions)))
+
+
+def _marked(project_id: str, marks: Sequence[Any], tags: dict[str, str]) -> Iterator[Any]:
+    """One alias of `log_tag` for each tag, all of the same call."""
+    for mark, (name, value) in zip(marks, tags.items(), strict=True):
+        yield mark.project_id == project_id
+        yield mark.name == name[:LONGEST_NAME]
+        yield mark.value == value[:LONGEST_VALUE]
+        if mark is not marks[0]:
+            yield mark.log_entry_id == marks[0].log_entry_id

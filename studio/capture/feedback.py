@@ -110,10 +110,15 @@ def apply_feedback(
 
     With a `record_id`, applying the same record again changes nothing.
     """
+    entries = LogEntryRepository(session)
+    entries.lock_arrival()
+    if record_id and (known := session.get(Feedback, record_id)):
+        return [known]
     rows = []
     for number, entry in enumerate(_entries(session, project_id, given)):
         key = new_id() if record_id is None else record_id if number == 0 else f"{record_id}-{number}"
-        rows.append(session.get(Feedback, key) or _write(session, entry, given, key, at or now()))
+        rows.append(_write(session, entry, given, key, at or now()))
+    entries.changed([row.log_entry_id for row in rows])
     return rows
 
 
@@ -133,6 +138,8 @@ def _write(session: Session, entry: LogEntry, given: GivenFeedback, key: str, at
         entry.rating = "up" if given.value else "down"
     if given.kind == "correction":
         entry.correction = given.text
+    if given.kind == "score":
+        entry.score = given.value
     session.add(entry)
     said = given.model_dump(include={"kind", "name", "value", "text", "given_by", "source"})
     row = Feedback(id=key, project_id=entry.project_id, log_entry_id=entry.id or 0, created_at=at, **said)

@@ -53,6 +53,7 @@ def take_records(session: Session, records: list[Record]) -> Taken:
 def insert_entries(session: Session, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Insert the rows that are new, and return them."""
     entries = LogEntryRepository(session)
+    entries.lock_arrival()
     known = entries.known_uids({row["uid"] for row in rows})
     new = list({row["uid"]: row for row in rows if row["uid"] not in known}.values())
     new = _of_living_projects(entries, new)
@@ -94,15 +95,15 @@ def _of_living_projects(entries: LogEntryRepository, rows: list[dict[str, Any]])
 def _cut_dead_references(entries: LogEntryRepository, rows: list[dict[str, Any]]) -> None:
     """A call outlives the deployment or provider that answered it."""
     for name, table in REFERENCES.items():
-        living = entries.known_references(table, {row[name] for row in rows if row[name]})
+        living = entries.known_references(table, {row[name] for row in rows if row.get(name)})
         for row in rows:
-            row[name] = row[name] if row[name] in living else None
+            row[name] = found if (found := row.get(name)) in living else None
 
 
 def _keep_external_ids_unique(entries: LogEntryRepository, rows: list[dict[str, Any]]) -> None:
     """Some upstreams give every answer the same id; only the first call keeps it."""
     for project_id in {row["project_id"] for row in rows}:
-        mine = [row for row in rows if row["project_id"] == project_id and row["external_id"]]
+        mine = [row for row in rows if row["project_id"] == project_id and row.get("external_id")]
         seen = entries.known_external_ids(project_id, {row["external_id"] for row in mine})
         for row in mine:
             if row["external_id"] in seen:
