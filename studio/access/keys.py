@@ -16,12 +16,26 @@ from studio.access.audit import record
 from studio.errors import InvalidInput, NotFound
 
 PREFIX = "wk-"
+INFER, REPORT, FEEDBACK, READ = "infer", "report", "feedback", "read"
+SCOPES = {
+    INFER: "Ask models through the gateway",
+    REPORT: "Report calls that were made elsewhere",
+    FEEDBACK: "Send feedback and outcomes",
+    READ: "Read captured calls",
+}
+ALL_BUT_READ = frozenset({INFER, REPORT, FEEDBACK})
+"""What a key may do that names no scope."""
 SHOWN = 10
 
 
 def hash_key(secret: str) -> str:
     """The SHA-256 under which a key is stored and found."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def allowed_scopes(key: ApiKey) -> frozenset[str]:
+    """What a key may do."""
+    return frozenset(key.scopes) if key.scopes else ALL_BUT_READ
 
 
 class ApiKeys:

@@ -27,6 +27,7 @@ def provider_route(provider: Provider, name: str, upstream: str, secrets: Decryp
         base_url=provider.base_url.rstrip("/"),
         upstream_model=upstream,
         name=name,
+        kind=provider.kind,
         api_key=_key(provider.encrypted_key, secrets),
         provider_id=provider.id,
         prices=dict(provider.prices.get(upstream) or {}),
@@ -119,9 +120,10 @@ class RouteLoader:
         ids = {model.provider_model: model.id for model in self.models.values() if model.provider_id == provider.id}
         for name in provider.models:
             if name == "*":
-                project.catch_all = project.catch_all or provider
-            elif name not in project.models:
-                project.models[name] = provider_route(provider, name, name, self.secrets, model_id=ids.get(name))
+                project.catch_all.setdefault(provider.kind, provider)
+            elif (provider.kind, name) not in project.models:
+                route = provider_route(provider, name, name, self.secrets, model_id=ids.get(name))
+                project.models[provider.kind, name] = route
 
 
 def _in_order(routes: Iterable[Route]) -> tuple[Route, ...]:

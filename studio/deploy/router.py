@@ -9,6 +9,9 @@ from storage.database import Database
 from studio.deploy.route_loader import Decrypts, RouteLoader, provider_route
 from studio.deploy.routes import Alias, ProjectRoutes, Route, openai_base, position, weighted
 
+KINDS = ("openai", "anthropic")
+"""How servers are spoken to."""
+
 __all__ = ["Route", "RoutingTable", "openai_base", "position"]
 
 
@@ -29,15 +32,24 @@ class RoutingTable:
         with database.read() as session:
             return cls(RouteLoader(session, secrets).load(), secrets)
 
-    def pick(self, project_id: str, model_name: str, sticky_key: str | None = None) -> Route | None:
-        """The route for one call: an alias by weight (the same key always lands alike), else a provider's model."""
+    def pick(
+        self, project_id: str, model_name: str, sticky_key: str | None = None, kind: str | None = None
+    ) -> Route | None:
+        """The route for one call: an alias by weight (the same key always lands alike), else a provider's model.
+
+        Only servers that are spoken to in this way (openai or anthropic) are asked; None asks any.
+        """
         project = self._projects.get(project_id)
         if project is None:
             return None
         alias = project.aliases.get(model_name)
         if alias is not None:
-            return weighted(alias.routes, sticky_key) or alias.net
-        return project.models.get(model_name) or self._forward(project, model_name)
+            net = alias.net if alias.net and kind in (None, alias.net.kind) else None
+            return weighted(alias.speaking(kind), sticky_key) or net
+        for wanted in KINDS if kind is None else (kind,):
+            if route := project.models.get((wanted, model_name)) or self._forward(project, model_name, wanted):
+                return route
+        return None
 
     def fallbacks(self, route: Route) -> list[Route]:
         """The other routes of the same alias, heaviest first, to try when this one fails before its first byte.
@@ -57,9 +69,10 @@ class RoutingTable:
     def names(self, project_id: str) -> list[str]:
         """Every name a caller may use: aliases first, then providers' models."""
         project = self._projects.get(project_id, ProjectRoutes())
-        return [*sorted(project.aliases), *sorted(set(project.models) - set(project.aliases))]
+        return [*sorted(project.aliases), *sorted({name for _, name in project.models} - set(project.aliases))]
 
-    def _forward(self, project: ProjectRoutes, model_name: str) -> Route | None:
-        if project.catch_all is None or not model_name:
+    def _forward(self, project: ProjectRoutes, model_name: str, kind: str) -> Route | None:
+        provider = project.catch_all.get(kind)
+        if provider is None or not model_name:
             return None
-        return provider_route(project.catch_all, model_name, model_name, self._secrets)
+        return provider_route(provider, model_name, model_name, self._secrets)

@@ -22,13 +22,15 @@ class Route:
     """What the caller asked for: an alias, or a provider's model."""
     dialect: str = "openai"
     """openai or tgi (TGI takes `response_format` in its own form)."""
+    kind: str = "openai"
+    """How it is spoken to: openai (and all who speak like it) or anthropic."""
     api_key: str = field(default="", repr=False)
     model_id: str | None = None
     deployment_id: str | None = None
     revision_id: str | None = None
     provider_id: str | None = None
     prices: dict[str, float] = field(default_factory=dict)
-    """{"prompt", "completion"} in USD per million tokens; empty when unknown."""
+    """{"prompt", "completion", "cached", "cache_write"} in USD per million tokens; empty when unknown."""
     weight: float = 100.0
     """Share of the alias's calls; 0 is a standby that answers only when the others cannot."""
     timeout_s: float | None = None
@@ -57,14 +59,25 @@ class Alias:
         tried = sorted(self.routes, key=lambda route: (-route.weight, route.revision_id is None))
         return (*tried, self.net) if self.net else tuple(tried)
 
+    def speaking(self, kind: str | None) -> tuple[Route, ...]:
+        """The routes that are spoken to in this way, by age."""
+        return self.routes if kind is None else self._by_kind.get(kind, ())
+
+    @cached_property
+    def _by_kind(self) -> dict[str, tuple[Route, ...]]:
+        kinds = {route.kind for route in self.routes}
+        return {kind: tuple(route for route in self.routes if route.kind == kind) for kind in kinds}
+
 
 @dataclass
 class ProjectRoutes:
     """Every name that callers of one project may use."""
 
     aliases: dict[str, Alias] = field(default_factory=dict)
-    models: dict[str, Route] = field(default_factory=dict)
-    catch_all: Provider | None = None
+    models: dict[tuple[str, str], Route] = field(default_factory=dict)
+    """By how they are spoken to, and by name."""
+    catch_all: dict[str, Provider] = field(default_factory=dict)
+    """Who gets every other name, by how they are spoken to."""
 
 
 def openai_base(endpoint: str) -> str:

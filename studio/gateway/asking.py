@@ -40,10 +40,10 @@ class Asking:
 
     async def open(self, request: Request, call: Call) -> Opened:
         """The answer of the first route that gives one, else the last one's error. Raises ApiError."""
-        first = self._routing.pick(call.key.project_id, call.body.model, call.body.sticky_key)
+        first = self._routing.pick(call.key.project_id, call.body.model, call.body.sticky_key, call.body.endpoint.kind)
         call.body.refuse_choice_of_weights(first)
         call.begin(first)
-        left = self._routing.table.fallbacks(first)
+        left = [route for route in self._routing.table.fallbacks(first) if route.kind == first.kind]
         route = first
         while left:
             if (opened := await self._try(request, call, route)) is not None:
@@ -69,21 +69,22 @@ class Asking:
 
     async def _ask(self, request: Request, call: Call, route: Route, wait_s: float) -> Opened:
         until = time.perf_counter() + wait_s
-        headers = to_upstream(request, route, call.body.stream)
-        reply = await self._upstreams.chat(route.base_url, headers, call.body.for_route(route), wait_s)
+        headers, path = to_upstream(request, route, call.body.stream), call.body.endpoint.upstream
+        reply = await self._upstreams.post(route.base_url, path, headers, call.body.for_route(route), wait_s)
         try:
-            return await self._first(reply, max(until - time.perf_counter(), SHORTEST_WAIT_S))
+            left_s = max(until - time.perf_counter(), SHORTEST_WAIT_S)
+            return await self._first(reply, left_s, call.body.endpoint.failures)
         except BaseException:
             reply.release()
             raise
 
-    async def _first(self, reply: Reply, wait_s: float) -> Opened:
+    async def _first(self, reply: Reply, wait_s: float, failures: tuple[bytes, ...]) -> Opened:
         """A server may send its head at once and then never a word: only a first byte of the body is an answer."""
         piece = await reply.read(wait_s)
         if reply.is_stream and reply.status < 300:
             if not piece:
                 raise UpstreamError("it closed the stream before its first piece")
-            if found := error_event(piece):
+            if found := error_event(piece, failures):
                 return Opened(reply, *found, is_stream=False)
             return Opened(reply, reply.status, piece, is_stream=True)
         try:

@@ -10,7 +10,7 @@ from storage.types import new_id
 from studio.capture.recorder import Recorder
 from studio.deploy.counting import Attempt
 from studio.deploy.router import Route
-from studio.gateway.body import ChatBody
+from studio.gateway.body import Body
 from studio.gateway.errors import ApiError
 from studio.gateway.headers import LOG_ID
 from studio.gateway.keys import KeyOf
@@ -18,7 +18,8 @@ from studio.gateway.usage import has_error, tokens_told
 
 MOST_KEPT = 8 << 20
 """Bytes of an answer that are recorded; a longer one is passed on whole and recorded cut."""
-DONE = (b"\ndata: [DONE]", b"\ndata:[DONE]")
+LONGEST_MARK = 48
+"""Bytes of the last piece that may begin a mark which the next one ends."""
 CLIENT_CLOSED = 499
 TOO_BUSY = 429
 Counts = Callable[[Attempt], None]
@@ -27,7 +28,7 @@ Counts = Callable[[Attempt], None]
 class Call:
     """Collects facts while the answer passes, and hands them to the recorder."""
 
-    def __init__(self, key: KeyOf, body: ChatBody, recorder: Recorder, counts: Counts) -> None:
+    def __init__(self, key: KeyOf, body: Body, recorder: Recorder, counts: Counts) -> None:
         self.uid = new_id()
         self.key = key
         self.body = body
@@ -46,6 +47,9 @@ class Call:
         self._pieces: list[bytes] = []
         self._kept = 0
         self._tail = b"\n"
+        self._ending = False
+        self.tokens: tuple[int, int] | None = None
+        """Prompt and completion tokens as the answer told them, once it is complete."""
         self.ended = ""
 
     def begin(self, route: Route) -> None:
@@ -65,9 +69,12 @@ class Call:
         if self._kept < MOST_KEPT:
             self._pieces.append(piece)
             self._kept += len(piece)
-        seen = self._tail + piece
-        self._tail = seen[-16:]
-        return b"[DONE]" in seen and any(mark in seen for mark in DONE)
+        end = self.body.endpoint.end
+        if not self._ending:
+            seen = self._tail + piece
+            self._tail = seen[-LONGEST_MARK:]
+            self._ending = end.hint in seen and any(mark in seen for mark in end.marks)
+        return self._ending and (not end.whole_line or piece.endswith(b"\n"))
 
     def end(self, status: str, http_status: int, error: str | None = None) -> None:
         """Record the call; only the first end counts. A `bug` is an error that no server is blamed for."""
@@ -77,7 +84,8 @@ class Call:
         self.reply = b"".join(self._pieces)
         self._count(status, http_status)
         told = "error" if status == "bug" else status
-        self._recorder.call(self._meta(told, http_status, error), self.body.raw, self.reply)
+        if self.body.endpoint.recorded:
+            self._recorder.call(self._meta(told, http_status, error), self.body.raw, self.reply)
 
     def _count(self, status: str, http_status: int) -> None:
         route = self.route
@@ -89,11 +97,16 @@ class Call:
             waited = self.answered_ms if status == "aborted" and self._first is None else None
             self._counts(Attempt(route.deployment_id, route.key, failed, waited))  # else hanging would look quick
             return
-        self.failed = failed = self.sse and has_error(self.reply)
+        self.failed = failed = self.sse and has_error(self.reply, self.body.endpoint)
         first = (self._first - self._asked) * 1000 if self.sse and self._first else None
         whole = None if failed else self.answered_ms
-        tokens = tokens_told(self.body.raw, self.reply, self.sse)
-        self._counts(Attempt(route.deployment_id, route.key, failed, whole, first, *tokens))
+        self._counts(Attempt(route.deployment_id, route.key, failed, whole, first, *self.told()))
+
+    def told(self) -> tuple[int, int]:
+        """Prompt and completion tokens as far as the answer tells them."""
+        if self.tokens is None:
+            self.tokens = tokens_told(self.body.raw, self.reply, self.sse, self.body.endpoint)
+        return self.tokens
 
     def fail(self, error: ApiError) -> None:
         """Record that the caller gets this error, and tell them the call's id."""
@@ -107,6 +120,7 @@ class Call:
             "at": self._at,
             "project_id": self.key.project_id,
             "api_key_id": self.key.id,
+            "endpoint": self.body.endpoint.name,
             "model": self.body.model,
             "stream": self.body.stream,
             "sse": self.sse,
@@ -121,6 +135,7 @@ class Call:
             "revision_id": route.revision_id if route else None,
             "provider_id": route.provider_id if route else None,
             "prices": route.prices if route else {},
+            **self.body.facts,
         }
 
     def _elapsed_ms(self) -> float:

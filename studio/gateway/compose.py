@@ -14,9 +14,11 @@ from studio.deploy.counting import Counter as TrafficCounter
 from studio.deploy.shadow_log import ShadowLog
 from studio.gateway.app import Gateway
 from studio.gateway.asking import Asking
-from studio.gateway.chat import Chat
+from studio.gateway.endpoints.catalog import ENDPOINTS
 from studio.gateway.intake import TakeFeedback, TakeReport
 from studio.gateway.keys import KeyCache, Resolves
+from studio.gateway.limits import Limits
+from studio.gateway.relay import Relay, Tools
 from studio.gateway.routing import Routing, Table
 from studio.gateway.shadowing import Shadowing
 from studio.gateway.status import Health, ListModels, Metrics
@@ -43,6 +45,7 @@ def build_gateway(
     feedback = TakeFeedback(cache, recorder, most)
     traffic, kept = TrafficCounter(database), ShadowLog(database, redactor)
     asking, shadowing = Asking(routing, upstreams, wait_s), Shadowing(routing, upstreams, traffic.count, kept, wait_s)
+    tools = Tools(cache, Limits(), asking, recorder, traffic.count, shadowing, most, wait_s)
 
     async def sync() -> None:
         while True:
@@ -63,11 +66,7 @@ def build_gateway(
 
     return Gateway(
         routes=[
-            (
-                "POST",
-                "/v1/chat/completions",
-                Chat(cache, asking, recorder, traffic.count, shadowing, most, wait_s),
-            ),
+            *(("POST", endpoint.path, Relay(endpoint, tools)) for endpoint in ENDPOINTS),
             ("GET", "/v1/models", ListModels(cache, routing)),
             ("POST", "/v1/feedback", feedback),
             ("POST", "/v1/logs/{uid}/feedback", feedback),

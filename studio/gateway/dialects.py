@@ -9,7 +9,8 @@ import orjson
 
 from studio.capture.answer import error_text
 from studio.deploy.router import Route
-from studio.gateway.errors import error_body
+from studio.gateway.endpoints.chat import FAILURES
+from studio.gateway.errors import OPENAI, ErrorForm
 
 Fields = dict[str, Any]
 
@@ -25,11 +26,15 @@ MOVED = (
     "The model's server answered with a redirect, and the gateway sends calls and keys to no other address. Correct the"
     " provider's or the place's address under Settings (often http instead of https)."
 )
+EVENT_STARTS = (b"data:", b"event: error", b"event:error", b"event: response.failed")
 FAILED = (424, 429)
 """A failed generation (TGI's 424) and a server with too much to do."""
-ERROR_EVENTS = (b'data: {"error"', b'data:{"error"')
 EVENT_STATUS = {"validation": 422, "template_error": 422, "tool_error": 422, "overloaded": 429, "generation": 424}
 """TGI's kinds of errors as it tells them outside of streams."""
+EVENT_STATUS |= {"overloaded_error": 529, "rate_limit_error": 429, "api_error": 500, "timeout_error": 504}
+EVENT_STATUS |= {"invalid_request_error": 400, "authentication_error": 401, "permission_error": 403}
+EVENT_STATUS |= {"not_found_error": 404, "request_too_large": 413, "rate_limit_exceeded": 429, "server_error": 500}
+"""Anthropic's types of errors, and the codes of OpenAI's failed responses."""
 
 
 def for_dialect(dialect: str, fields: Fields) -> Fields:
@@ -91,43 +96,58 @@ def servers_fault(status: int, route: Route) -> bool:
     )
 
 
-def error_event(piece: bytes) -> tuple[int, bytes] | None:
+def error_event(piece: bytes, failures: tuple[bytes, ...] = FAILURES) -> tuple[int, bytes] | None:
     """Status and body of a stream that begins with an error: servers say 200 before they have looked at the request."""
-    if not piece.startswith(ERROR_EVENTS):
+    if not piece.startswith(EVENT_STARTS):
         return None
+    line = next((line for line in piece.split(b"\n", 2)[:2] if line.startswith(failures)), b"")
     try:
-        found = orjson.loads(piece.split(b"\n", 1)[0].partition(b":")[2])
+        found = orjson.loads(line.partition(b":")[2])
     except orjson.JSONDecodeError:
         return None
-    error = found.get("error")
-    told = error.get("http_status_code") if isinstance(error, dict) else None
-    status = (
-        told if isinstance(told, int) and 400 <= told <= 599 else EVENT_STATUS.get(str(found.get("error_type")), 502)
-    )
-    return status, orjson.dumps(found)
+    error = _error_of(found)
+    told = error.get("http_status_code")
+    if isinstance(told, int) and 400 <= told <= 599:
+        return told, orjson.dumps(found)
+    kinds = (found.get("error_type"), error.get("type"), error.get("code"))
+    status = next((EVENT_STATUS[kind] for kind in kinds if isinstance(kind, str) and kind in EVENT_STATUS), 502)
+    return status, orjson.dumps(found if "error" in found else {"error": error})
 
 
-def told_error(status: int, body: bytes, route: Route | None = None) -> tuple[int, bytes]:
-    """An upstream's error as the caller gets it: true, in OpenAI's form, never about a key or name they do not know."""
+def _error_of(event: dict[str, Any]) -> Fields:
+    """The error in an event: under its own name, inside of a failed response, or the event itself."""
+    response = event.get("response")
+    inner = response.get("error") if isinstance(response, dict) else None
+    for found in (event.get("error"), inner):
+        if isinstance(found, dict):
+            return found
+    return {} if "error" in event else {name: value for name, value in event.items() if name != "type"}
+
+
+def told_error(status: int, body: bytes, route: Route | None = None, form: ErrorForm = OPENAI) -> tuple[int, bytes]:
+    """An upstream's error as the caller gets it: true, in their form, never about a key or name they do not know."""
     if 300 <= status < 400:
-        return 502, error_body(MOVED, "upstream_error", "upstream_moved")
+        return 502, form.body(502, MOVED, "upstream_error", "upstream_moved")
     if status == UNKNOWN and route is not None and route.deployment_id:
-        return 502, error_body(_lost(route), "upstream_error", "upstream_unknown_model")
+        return 502, form.body(502, _lost(route), "upstream_error", "upstream_unknown_model")
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError:
         found = None
     said = (error_text(found) if isinstance(found, dict) else None) or body[:500].decode("utf-8", "replace")
     if status in REFUSED_KEY:
-        message = (
-            f"The model's server refused the studio's key ({status}). Check the provider's key under Settings,"
-            " Providers; your own key is fine."
-        )
-        return 502, error_body(message, "upstream_error", "upstream_refused_key")
+        return 502, form.body(502, _refused(status), "upstream_error", "upstream_refused_key")
     if isinstance(found, dict) and isinstance(found.get("error"), dict) and status != 424:
         return status, body
     told = 502 if status == 424 else status  # TGI's 424 is a failed generation
-    return told, error_body(said or f"The model's server answered {status}.", "upstream_error")
+    return told, form.body(told, said or f"The model's server answered {status}.", "upstream_error", None)
+
+
+def _refused(status: int) -> str:
+    return (
+        f"The model's server refused the studio's key ({status}). Check the provider's key under Settings,"
+        " Providers; your own key is fine."
+    )
 
 
 def _lost(route: Route) -> str:

@@ -13,13 +13,16 @@ from typing import NamedTuple, Protocol
 from sqlalchemy.exc import DBAPIError
 
 from storage.tables import ApiKey
-from studio.gateway.errors import ApiError, wrong_key
+from studio.access.keys import ALL_BUT_READ, INFER, allowed_scopes
+from studio.gateway.errors import ApiError, not_allowed, wrong_key
 from studio.gateway.http import Request
 
 FRESH_S = 2.5
 KNOWN_S = 5.0
 MOST = 10_000
 NOTED_EVERY_S = 30.0
+
+__all__ = ["INFER", "KeyCache", "KeyOf", "Resolves"]
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +44,23 @@ class KeyOf(NamedTuple):
 
     id: str
     project_id: str
+    scopes: frozenset[str] = ALL_BUT_READ
+    calls_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    expires_at: float | None = None
+    """Unix seconds."""
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether calls or tokens are counted."""
+        return self.calls_per_minute is not None or self.tokens_per_minute is not None
+
+    @classmethod
+    def of(cls, key: ApiKey) -> KeyOf:
+        """What the gateway needs to know of a key."""
+        ends = key.expires_at.timestamp() if key.expires_at else None
+        limits = key.calls_per_minute, key.tokens_per_minute
+        return cls(key.id, key.project_id, allowed_scopes(key), *limits, ends)
 
 
 class _Known(NamedTuple):
@@ -57,14 +77,13 @@ class KeyCache:
         self._asking: dict[bytes, asyncio.Task[KeyOf | None]] = {}
         self._used: set[str] = set()
 
-    async def require(self, request: Request) -> KeyOf:
-        """The caller's key. Raises ApiError 401."""
-        scheme, _, secret = request.header(b"authorization").partition(" ")
-        if scheme.lower() != "bearer" or not secret:
+    async def require(self, request: Request, scope: str | None = None) -> KeyOf:
+        """The caller's key. Raises ApiError 401, or 403 when it lacks the scope (None asks for no scope)."""
+        key = await self._find(_secret(request))
+        if key is None or (key.expires_at is not None and key.expires_at <= time.time()):
             raise wrong_key()
-        key = await self._find(secret.strip())
-        if key is None:
-            raise wrong_key()
+        if scope is not None and scope not in key.scopes:
+            raise not_allowed(scope)
         self._used.add(key.id)
         return key
 
@@ -108,7 +127,7 @@ class KeyCache:
 
     async def _look_up(self, digest: bytes, secret: str) -> KeyOf | None:
         found = await asyncio.to_thread(self._keys.resolve, secret)
-        key = KeyOf(found.id, found.project_id) if found else None
+        key = KeyOf.of(found) if found else None
         self._known[digest] = _Known(key, time.monotonic())
         self._known.move_to_end(digest)
         if len(self._known) > MOST:
@@ -121,3 +140,13 @@ class KeyCache:
             return known.key
         message = "The studio cannot check API keys now: its database does not answer. Try again in a moment."
         raise ApiError(503, message, "server_error", "database_unavailable") from error
+
+
+def _secret(request: Request) -> str:
+    """What the caller shows, as OpenAI's clients do (a bearer token) or as Anthropic's do (x-api-key)."""
+    scheme, _, secret = request.header(b"authorization").partition(" ")
+    if scheme.lower() == "bearer" and secret.strip():
+        return secret.strip()
+    if key := request.header(b"x-api-key").strip():
+        return key
+    raise wrong_key()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from studio.deploy.router import Route
-from studio.gateway.errors import ApiError, nothing_answers, unknown_model
+from studio.gateway.errors import ApiError, nothing_answers, speaks_otherwise, unknown_model
 
 EVERY_S = 1.0
 
@@ -19,8 +19,10 @@ log = logging.getLogger(__name__)
 class Table(Protocol):
     """What the gateway asks a routing table."""
 
-    def pick(self, project_id: str, model_name: str, sticky_key: str | None = None) -> Route | None:
-        """The route of one call."""
+    def pick(
+        self, project_id: str, model_name: str, sticky_key: str | None = None, kind: str | None = None
+    ) -> Route | None:
+        """The route of one call, of those that are spoken to in this way."""
         ...
 
     def fallbacks(self, route: Route) -> list[Route]:
@@ -58,13 +60,17 @@ class Routing:
             raise ApiError(503, message, "server_error", "starting")
         return self._table
 
-    def pick(self, project_id: str, model: str, sticky_key: str | None) -> Route:
-        """The route of one call. Raises ApiError 404 with the names that exist, 503 for one that nothing answers."""
-        route = self.table.pick(project_id, model, sticky_key)
-        if route is None:
-            known = self.table.names(project_id)
-            raise nothing_answers(model) if model in known else unknown_model(model, known)
-        return route
+    def pick(self, project_id: str, model: str, sticky_key: str | None, kind: str = "openai") -> Route:
+        """The route of one call. Raises ApiError 404 with the names that exist, 400 for one whose servers speak
+        otherwise, 503 for one that nothing answers.
+        """
+        route = self.table.pick(project_id, model, sticky_key, kind)
+        if route is not None:
+            return route
+        if self.table.pick(project_id, model, sticky_key) is not None:
+            raise speaks_otherwise(model, kind)
+        known = self.table.names(project_id)
+        raise nothing_answers(model) if model in known else unknown_model(model, known)
 
     async def refresh(self) -> None:
         """Load the table once."""

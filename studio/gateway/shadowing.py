@@ -9,7 +9,7 @@ import time
 from studio.deploy.counting import Attempt
 from studio.deploy.router import Route, position
 from studio.deploy.shadow_log import Answered, ShadowLog
-from studio.gateway.body import ChatBody
+from studio.gateway.body import Body
 from studio.gateway.call import Call, Counts
 from studio.gateway.dialects import servers_fault
 from studio.gateway.headers import copy_headers
@@ -55,7 +55,13 @@ class Shadowing:
     def offer(self, call: Call) -> None:
         """Copy the call if it was answered and falls into a shadow's share: by its id, so everywhere alike."""
         live = call.route
-        if call.ended != "ok" or call.failed or live is None or not live.deployment_id:
+        if (
+            call.ended != "ok"
+            or call.failed
+            or live is None
+            or not live.deployment_id
+            or not call.body.endpoint.is_chat
+        ):
             return
         shadows = self._routing.table.shadows(live)
         if not shadows:
@@ -112,11 +118,12 @@ class Shadowing:
             )
         )
 
-    async def _answer(self, body: ChatBody, shadow: Route) -> tuple[int, bytes, str | None]:
+    async def _answer(self, body: Body, shadow: Route) -> tuple[int, bytes, str | None]:
         """Status, body, and why there is no answer."""
         wait_s = min(shadow.timeout_s or self._wait_s, self._wait_s)
         try:
-            reply = await self._upstreams.chat(shadow.base_url, copy_headers(shadow), body.copy_for(shadow), wait_s)
+            headers, path = copy_headers(shadow), body.endpoint.upstream
+            reply = await self._upstreams.post(shadow.base_url, path, headers, body.copy_for(shadow), wait_s)
             try:
                 return reply.status, await reply.read_all(wait_s, LONGEST_ANSWER), None
             finally:

@@ -15,8 +15,10 @@ class FakeTable:
 
     routes: dict[str, list[Route]]
 
-    def pick(self, project_id: str, model_name: str, sticky_key: str | None = None) -> Route | None:
-        found = self.routes.get(model_name)
+    def pick(
+        self, project_id: str, model_name: str, sticky_key: str | None = None, kind: str | None = None
+    ) -> Route | None:
+        found = [route for route in self.routes.get(model_name) or [] if kind in (None, route.kind)]
         return found[0] if found else None
 
     def fallbacks(self, route: Route) -> list[Route]:

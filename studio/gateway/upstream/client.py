@@ -15,26 +15,26 @@ class Upstreams:
 
     def __init__(self) -> None:
         self._pools: dict[tuple[str, str], Pool] = {}
-        self._places: dict[str, tuple[Pool, bytes]] = {}
+        self._places: dict[tuple[str, bytes], tuple[Pool, bytes]] = {}
 
-    async def chat(self, base_url: str, headers: Headers, body: bytes, wait_s: float) -> Reply:
-        """POST to the base's `/chat/completions`. Raises UpstreamError."""
-        pool, path = self._places.get(base_url) or self._place(base_url)
-        return await pool.post(path, headers, body, wait_s)
+    async def post(self, base_url: str, path: bytes, headers: Headers, body: bytes, wait_s: float) -> Reply:
+        """POST to a path under the base, as `/chat/completions`. Raises UpstreamError."""
+        pool, whole = self._places.get((base_url, path)) or self._place(base_url, path)
+        return await pool.post(whole, headers, body, wait_s)
 
     def close(self) -> None:
         """Close idle connections."""
         for pool in self._pools.values():
             pool.close()
 
-    def _place(self, base_url: str) -> tuple[Pool, bytes]:
+    def _place(self, base_url: str, path: bytes) -> tuple[Pool, bytes]:
         parts = urlsplit(base_url)
         if len(self._pools) > MOST_ORIGINS:
             self.close()
             self._pools.clear()
             self._places.clear()
         pool = self._pools.setdefault((parts.scheme, parts.netloc), Pool(base_url))
-        path = (parts.path.rstrip("/") or "/v1") + "/chat/completions"
-        query = f"?{parts.query}" if parts.query else ""
-        self._places[base_url] = (pool, (path + query).encode("ascii", "ignore"))
-        return self._places[base_url]
+        base = (parts.path.rstrip("/") or "/v1").encode("ascii", "ignore")
+        query = f"?{parts.query}".encode("ascii", "ignore") if parts.query else b""
+        self._places[base_url, path] = (pool, base + path + query)
+        return self._places[base_url, path]

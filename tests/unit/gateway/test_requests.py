@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from studio.deploy.router import Route
-from studio.gateway.body import ChatBody
+from studio.gateway.body import Body
 from studio.gateway.dialects import error_event, servers_fault, told_error
 from studio.gateway.errors import ApiError
 from studio.gateway.headers import copy_headers, to_caller, to_upstream
@@ -35,12 +35,12 @@ def route(**facts: Any) -> Route:
 
 def sent(route: Route, **fields: Any) -> Any:
     raw = json.dumps({"model": "alias", "messages": MESSAGES, **fields}).encode()
-    return json.loads(ChatBody.read(raw, request()).for_route(route))
+    return json.loads(Body.read(raw, request()).for_route(route))
 
 
 def test_the_callers_bytes_are_sent_on_when_nothing_has_to_change() -> None:
     raw = b'{ "model" : "up",   "messages":[{"role":"user","content":"caf\\u00e9"}], "seed": 1e2 }'
-    assert ChatBody.read(raw, request()).for_route(route()) is raw
+    assert Body.read(raw, request()).for_route(route()) is raw
 
 
 def test_the_alias_is_replaced_and_everything_unknown_is_kept() -> None:
@@ -108,9 +108,9 @@ def test_a_schema_in_tgis_words_is_understood_by_a_revision_elsewhere(dialect: s
 
 @pytest.mark.parametrize("field", ["adapter_id", "lora_request", "lora_path"])
 def test_a_caller_of_an_alias_cannot_choose_the_weights(field: str) -> None:
-    body = ChatBody.read(json.dumps({"model": "alias", "messages": MESSAGES, field: "other"}).encode(), request())
+    body = Body.read(json.dumps({"model": "alias", "messages": MESSAGES, field: "other"}).encode(), request())
     nested = json.dumps({"model": "alias", "messages": MESSAGES, "parameters": {field: "other"}}).encode()
-    for asked in (body, ChatBody.read(nested, request())):
+    for asked in (body, Body.read(nested, request())):
         with pytest.raises(ApiError, match=f"`{field}` is not possible with the alias 'alias'") as told:
             asked.refuse_choice_of_weights(route(deployment_id="d"))
         assert told.value.status == 400
@@ -120,7 +120,7 @@ def test_a_caller_of_an_alias_cannot_choose_the_weights(field: str) -> None:
 def test_a_copy_for_a_shadow_is_the_same_request_in_one_piece() -> None:
     fields = {"temperature": 0.7, "stream": True, "stream_options": {"include_usage": True}, "api_key": "x"}
     raw = json.dumps({"model": "alias", "messages": MESSAGES, **fields}).encode()
-    copy = json.loads(ChatBody.read(raw, request()).copy_for(route(upstream_model="triage-r2")))
+    copy = json.loads(Body.read(raw, request()).copy_for(route(upstream_model="triage-r2")))
     assert copy == {"model": "triage-r2", "messages": MESSAGES, "temperature": 0.7}
     assert dict(copy_headers(route(api_key="sk-shadow")))[b"authorization"] == b"Bearer sk-shadow"
 
@@ -154,15 +154,15 @@ def test_the_callers_key_and_cookies_never_leave_and_the_providers_key_never_com
 
 def test_a_sticky_key_is_the_user_else_the_session() -> None:
     raw = json.dumps({"model": "a", "messages": MESSAGES, "user": "ann"}).encode()
-    assert ChatBody.read(raw, request(x_session_id="s")).sticky_key == "ann"
-    assert ChatBody.read(raw.replace(b'"ann"', b"7"), request(x_session_id="s")).sticky_key == "s"
-    assert ChatBody.read(raw.replace(b'"ann"', b"7"), request()).sticky_key is None
+    assert Body.read(raw, request(x_session_id="s")).sticky_key == "ann"
+    assert Body.read(raw.replace(b'"ann"', b"7"), request(x_session_id="s")).sticky_key == "s"
+    assert Body.read(raw.replace(b'"ann"', b"7"), request()).sticky_key is None
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b'{"a": 1,}', b"\xff", b'{"model": "\\ud800"}'])
 def test_malformed_json_is_refused_with_its_place(raw: bytes) -> None:
     with pytest.raises(ApiError, match="line 1, column") as told:
-        ChatBody.read(raw, request())
+        Body.read(raw, request())
     assert told.value.status == 400
 
 

@@ -18,7 +18,7 @@ from studio.deploy.router import Route, position
 from studio.deploy.shadow_log import Answered, ShadowLog
 from studio.deploy.shadows import Shadows
 from studio.gateway import shadowing as module
-from studio.gateway.body import ChatBody
+from studio.gateway.body import Body
 from studio.gateway.routing import Routing
 from studio.gateway.shadowing import Shadowing
 from studio.gateway.upstream.errors import UpstreamError
@@ -45,7 +45,7 @@ class AnsweredCall:
 
     def __init__(self, uid: str = "u1", ended: str = "ok", route: Route | None = LIVE) -> None:
         self.uid, self.ended, self.route, self.failed = uid, ended, route, False
-        self.body, self.reply, self.sse, self.answered_ms = ChatBody(RAW, json.loads(RAW), {}, None), b"{}", False, 5.0
+        self.body, self.reply, self.sse, self.answered_ms = Body(RAW, json.loads(RAW), {}, None), b"{}", False, 5.0
 
 
 class FakeReply:
@@ -65,7 +65,7 @@ class FakeUpstreams:
         self.error, self.bodies, self.open, self.most = error, list[Any](), 0, 0
         self.go = asyncio.Event()
 
-    async def chat(self, base_url: str, headers: Any, body: bytes, wait_s: float) -> FakeReply:
+    async def post(self, base_url: str, path: bytes, headers: Any, body: bytes, wait_s: float) -> FakeReply:
         self.bodies.append((base_url, dict(headers), json.loads(body)))
         self.open += 1
         self.most = max(self.most, self.open)

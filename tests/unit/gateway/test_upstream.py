@@ -54,7 +54,7 @@ def run(serve: Serve, talk: Callable[[Upstreams, str], Awaitable[object]]) -> ob
 
 
 async def ask(upstreams: Upstreams, base: str, body: bytes = b"{}", wait_s: float = 1.0) -> Reply:
-    return await upstreams.chat(base, [(b"x-a", b"1")], body, wait_s)
+    return await upstreams.post(base, b"/chat/completions", [(b"x-a", b"1")], body, wait_s)
 
 
 async def whole(upstreams: Upstreams, base: str) -> bytes:

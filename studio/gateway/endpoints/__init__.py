@@ -1,0 +1,1 @@
+"""What the gateway answers for models: one description per endpoint, one handler for all."""
