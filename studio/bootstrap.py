@@ -15,6 +15,7 @@ from studio.access.teams import Teams
 from studio.capture.feedback import FeedbackIntake
 from studio.capture.imports import Imports
 from studio.capture.logs import Logs
+from studio.capture.templates import PromptTemplates
 from studio.curate.datasets import Datasets
 from studio.demo.sample import Sample
 from studio.deploy.bundles.service import LaunchBundles
@@ -54,6 +55,7 @@ class Studio:
     providers: Providers
     jobs: Jobs
     logs: Logs
+    templates: PromptTemplates
     feedback: FeedbackIntake
     imports: Imports
     datasets: Datasets
@@ -99,6 +101,7 @@ def build_studio(settings: Settings | None = None) -> Studio:
         providers=providers,
         jobs=jobs,
         logs=Logs(database),
+        templates=PromptTemplates(database),
         feedback=FeedbackIntake(database),
         imports=Imports(database, jobs, settings),
         datasets=datasets,

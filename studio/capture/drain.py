@@ -9,7 +9,7 @@ import fcntl
 import logging
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from storage.database import Database
 from storage.repositories.log_hours import JournalPositionRepository
+from studio.capture.enrich.enricher import Enricher
 from studio.capture.held import Held
 from studio.capture.intake import Taken, take_feedback, take_records
 from studio.capture.journal import Segment, segments
@@ -27,15 +28,21 @@ BATCH_ROWS = 500
 BATCH_BYTES = 8 << 20
 IDLE_S = 0.05
 LONGEST_WAIT_S = 15.0
+BUSY = 5_000
+"""Records taken in one go, from which on what is done afterwards waits for a calmer moment."""
 
 log = logging.getLogger(__name__)
 
 
 class Drain:
-    """Reads segments in order; the position is committed with the rows, so a crash at any point costs nothing."""
+    """Reads segments in order; the position is committed with the rows, so a crash at any point costs nothing.
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    `afterwards` is called when little arrives; it does a piece of other work and says how much it did.
+    """
+
+    def __init__(self, database: Database, folder: Path, afterwards: Callable[[], int] = int) -> None:
         self.database = database
+        self._afterwards = afterwards
         self.folder = folder
         self.held = Held(folder / "held")
 
@@ -54,7 +61,9 @@ class Drain:
     def _try(self, waited: float) -> float:
         """Drain, and say how long to wait before the next time."""
         try:
-            return 0.0 if self.once() else IDLE_S
+            taken = self.once()
+            more = self._afterwards() if taken < BUSY else 0
+            return 0.0 if taken or more else IDLE_S
         except DBAPIError as error:
             wait = min(max(waited, 0.25) * 2, LONGEST_WAIT_S)
             log.warning("The database does not take the journal; trying again in %.1f s: %s", wait, error.orig)
@@ -121,7 +130,7 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     database = Database(settings.database)
     with _only_one(settings.journal):
-        Drain(database, settings.journal).run(stop)
+        Drain(database, settings.journal, Enricher(database).once).run(stop)
     database.close()
 
 
