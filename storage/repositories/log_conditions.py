@@ -2,94 +2,78 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, String, bindparam, column, func, literal_column, table, text
+from sqlalchemy import ColumnElement, String, case, cast, exists, false, func, literal_column
+from sqlalchemy.orm import aliased
 from sqlmodel import col, or_
 
-from storage.tables import LogEntry, LogHour
-
-SEARCH = table("log_search", column("rowid", Integer))
-TOKENS = re.compile(r'"[^"]*"?|\S+')
-
-
-class Criteria(Protocol):
-    """What a filter of calls says."""
-
-    @property
-    def project_id(self) -> str:
-        """Whose calls."""
-        ...
-
-    @property
-    def text(self) -> str:
-        """Words to search for."""
-        ...
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """Names the caller asked for."""
-        ...
-
-    @property
-    def statuses(self) -> tuple[str, ...]:
-        """Statuses."""
-        ...
-
-    @property
-    def ratings(self) -> tuple[str, ...]:
-        """up, down or none."""
-        ...
-
-    @property
-    def tags(self) -> tuple[tuple[str, str], ...]:
-        """Tags with their values."""
-        ...
-
-    @property
-    def since(self) -> datetime | None:
-        """Start of the time range."""
-        ...
-
-    @property
-    def until(self) -> datetime | None:
-        """End of the time range, not in it."""
-        ...
-
-    @property
-    def source(self) -> str:
-        """How the call came in."""
-        ...
+from storage.repositories.log_criteria import (
+    FLAGS,
+    RANGE_CONDITIONS,
+    TEXT_CONDITIONS,
+    Criteria,
+    range_of,
+    values_of,
+)
+from storage.repositories.log_search import SEARCH, has_words, matches_postgres, matches_sqlite
+from storage.tables import Feedback, LogEntry, LogHour, LogTag
 
 
 def entry_conditions(criteria: Criteria, sqlite: bool) -> list[ColumnElement[bool]]:
-    """Conditions on `log_entry`."""
+    """Conditions on `log_entry`, every one a filter can have."""
     found: list[Any] = [col(LogEntry.project_id) == criteria.project_id]
-    if criteria.models:
-        found.append(col(LogEntry.model).in_(criteria.models))
-    if criteria.statuses:
-        found.append(col(LogEntry.status).in_(criteria.statuses))
+    for name, column_name in TEXT_CONDITIONS.items():
+        if values := values_of(criteria, name):
+            found.append(_one_of(column_of(column_name), values))
+    for name in RANGE_CONDITIONS:
+        found += _within(column_of(name), *range_of(criteria, name))
     if criteria.ratings:
-        found.append(_rated(criteria.ratings))
+        found.append(_one_of(col(LogEntry.rating), ["" if value == "none" else value for value in criteria.ratings]))
     if criteria.source:
         found.append(col(LogEntry.source) == criteria.source)
-    found += [col(LogEntry.tags)[name].as_string() == value for name, value in criteria.tags]
+    if criteria.has:
+        found.append(or_(*(flag(name, sqlite) for name in criteria.has if name in FLAGS), false()))
+    found += [_tagged(criteria.project_id, name, value) for name, value in criteria.tags]
     found += _between(col(LogEntry.created_at), criteria.since, criteria.until)
     if has_words(criteria):
-        found += _matches_sqlite(criteria.text) if sqlite else _matches_postgres(criteria.text)
+        found += matches_sqlite(criteria.text) if sqlite else matches_postgres(criteria)
     return found
+
+
+def column_of(name: str) -> Any:
+    """A column of `log_entry` by its name."""
+    return getattr(LogEntry, name)
+
+
+def flag(name: str, sqlite: bool) -> Any:
+    """Whether a call has one of FLAGS."""
+    if name == "feedback":
+        return exists().where(col(Feedback.log_entry_id) == LogEntry.id)
+    if name == "correction":
+        return col(LogEntry.correction).is_not(None)
+    if name == "stream":
+        return col(LogEntry.stream)
+    if name == "tool_calls":
+        return _calls_tools(sqlite)
+    stored = cast(column_of(name), String)
+    return stored.not_in(("[]", "{}", "null"))
+
+
+def _calls_tools(sqlite: bool) -> Any:
+    reply = col(LogEntry.reply)
+    if sqlite:
+        return func.coalesce(func.json_array_length(reply, "$.tool_calls"), 0) > 0
+    calls = reply.op("->")(literal_column("'tool_calls'"))
+    listed = case((func.json_typeof(calls) == "array", func.json_array_length(calls)), else_=0)
+    return listed > 0
 
 
 def order_column(criteria: Criteria, sqlite: bool) -> Any:
     """The id to page by: the search index's own where there is a search, so that it stops after a page."""
     return SEARCH.c.rowid if sqlite and has_words(criteria) else col(LogEntry.id)
-
-
-def has_words(criteria: Criteria) -> bool:
-    """Whether there is something to search for; quotation marks alone are nothing."""
-    return bool(criteria.text.strip(' "\t\n'))
 
 
 def hour_conditions(criteria: Criteria) -> list[ColumnElement[bool]]:
@@ -106,31 +90,21 @@ def hour_conditions(criteria: Criteria) -> list[ColumnElement[bool]]:
     return found
 
 
-def match_expression(words: str) -> str:
-    """What a person typed as a safe FTS5 query: every token quoted, the last one a prefix while it is being typed."""
-    tokens = TOKENS.findall(words)
-    bare = [token.strip('"').replace('"', '""') for token in tokens]
-    quoted = [f'"{token}"' for token in bare if token.strip()]
-    if quoted and not words[-1:].isspace() and not tokens[-1].endswith('"'):
-        quoted[-1] += "*"
-    return " ".join(quoted)
+def _one_of(column: Any, values: Sequence[str]) -> ColumnElement[bool]:
+    """Among these values; the empty text stands for a column without a value."""
+    among: ColumnElement[bool] = column.in_(values)
+    return or_(among, column.is_(None)) if "" in values else among
 
 
-def _matches_sqlite(words: str) -> list[Any]:
-    matching = text("log_search MATCH :words").bindparams(bindparam("words", match_expression(words), String))
-    return [matching, SEARCH.c.rowid == col(LogEntry.id)]
+def _within(column: Any, low: float | None, high: float | None) -> list[Any]:
+    above = [column >= low] if low is not None else []
+    return above + ([column <= high] if high is not None else [])
 
 
-def _matches_postgres(words: str) -> list[Any]:
-    simple: Any = literal_column("'simple'")
-    document = col(LogEntry.prompt_text) + literal_column("' '") + col(LogEntry.reply_text)
-    return [func.to_tsvector(simple, document).op("@@")(func.websearch_to_tsquery(simple, words))]
-
-
-def _rated(ratings: tuple[str, ...]) -> ColumnElement[bool]:
-    rating = col(LogEntry.rating)
-    given = [value for value in ratings if value != "none"]
-    return or_(rating.in_(given), rating.is_(None)) if "none" in ratings else rating.in_(given)
+def _tagged(project_id: str, name: str, value: str) -> Any:
+    tag = aliased(LogTag)
+    same = (col(tag.project_id) == project_id, col(tag.name) == name, col(tag.value) == value)
+    return exists().where(*same, col(tag.log_entry_id) == LogEntry.id)
 
 
 def _between(moment: Any, since: datetime | None, until: datetime | None) -> list[Any]:

@@ -11,7 +11,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 
 from storage.repositories.base import Repository
-from storage.repositories.log_conditions import Criteria, hour_conditions
+from storage.repositories.log_conditions import hour_conditions
+from storage.repositories.log_criteria import Criteria
 from storage.tables import JournalPosition, LogHour
 
 KEY = ("project_id", "hour", "model", "served_model", "status")

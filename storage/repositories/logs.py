@@ -9,7 +9,8 @@ from sqlalchemy import RowMapping, func, literal
 from sqlalchemy.orm import aliased
 from sqlmodel import SQLModel, col, select
 
-from storage.repositories.log_conditions import Criteria, entry_conditions, order_column
+from storage.repositories.log_conditions import entry_conditions, order_column
+from storage.repositories.log_criteria import Criteria
 from storage.repositories.log_writes import LONGEST_NAME, LONGEST_VALUE, LogWrites
 from storage.tables import LogEntry, LogTag
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from storage.database import Database
-from storage.repositories.log_conditions import match_expression
+from storage.repositories.log_search import match_expression
 from storage.tables import Project
 from studio.capture.entries import entry_values
 from studio.capture.filters import LogFilter
