@@ -7,8 +7,6 @@ import gc
 import logging
 import sys
 
-import uvicorn
-
 from storage.database import Database
 from studio.access.keys import ApiKeys
 from studio.access.secrets import SecretBox
@@ -16,11 +14,10 @@ from studio.deploy.router import RoutingTable
 from studio.gateway.app import Gateway
 from studio.gateway.compose import build_gateway
 from studio.gateway.hints import SyncHint
+from studio.gateway.server.serving import run
 from studio.settings import Settings
 
-KEEP_ALIVE_S = 75
 GC_THRESHOLDS = (20_000, 50, 50)
-GRACE_S = 10
 SWITCH_S = 0.001
 """How long the table's loading may keep calls waiting; Python's own 5 ms would show in the 99th percentile."""
 
@@ -46,34 +43,13 @@ def embedded_webhook_secret(settings: Settings) -> str:
     return "whsec_" + base64.b64encode(path.read_bytes()).decode()
 
 
-def serve(gateway: Gateway, host: str, port: int) -> None:
-    """Serve until SIGTERM; answers under way get ten seconds to finish."""
-    uvicorn.run(
-        gateway,
-        host=host,
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        access_log=False,
-        proxy_headers=False,
-        log_level="warning",
-        backlog=4096,
-        server_header=False,
-        date_header=False,
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=GRACE_S,
-    )
-
-
 def main() -> None:
     """Read the settings and serve."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     settings = Settings()
     gateway = build(settings)
     be_quick()
-    serve(gateway, settings.host, settings.gateway_port)
+    run(gateway, settings.host, settings.gateway_port)
 
 
 def be_quick() -> None:

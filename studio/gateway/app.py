@@ -1,4 +1,4 @@
-"""The ASGI application: a table of routes, one place that turns errors into answers, and the background work."""
+"""The gateway as an application: a table of routes, one place that turns errors into answers, and background work."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from studio.gateway.errors import ApiError, ClientLeft, Headers
+from studio.gateway.errors import ApiError, ClientLeft, not_possible
 from studio.gateway.http import JSON, Message, Receive, Request, Send
 
 Handler = Callable[[Request], Awaitable[None]]
 Background = Callable[[], Awaitable[None]]
 
 PREPARE_S = 5.0
+CLIENT_CLOSED = 499
 
 log = logging.getLogger(__name__)
 
@@ -32,37 +33,45 @@ class Gateway:
     ) -> None:
         self._exact = {(method, path): handler for method, path, handler in routes if "{" not in path}
         self._patterns = [(method, _pattern(path), handler) for method, path, handler in routes if "{" in path]
-        self._paths = {path for _, path, _ in routes if "{" not in path}
         self._background = background
         self._first = first
         self._on_stop = on_stop
-        self._answers = answers
+        self.answers = answers
+        self._working: list[asyncio.Future[None]] = []
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one connection event."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
-            await self._serve(Request(scope, receive, self._counted(send)))
+            await self.answer(Request(scope, receive, send))
 
-    async def _serve(self, request: Request) -> None:
+    async def answer(self, request: Request) -> None:
+        """Answer one request."""
         try:
             await self._handler(request)(request)
         except ApiError as error:
-            await request.respond(error.status, [JSON, *error.headers, *_close(error)], error.body())
+            await request.respond(error.status, [JSON, *error.headers], error.body())
         except ClientLeft:
-            self._answers[499] += 1
+            self.answers[CLIENT_CLOSED] += 1
+        finally:
+            if request.status:
+                self.answers[request.status] += 1
 
     def _handler(self, request: Request) -> Handler:
         path = request.path.rstrip("/") or "/"
-        if found := self._exact.get((request.method, path)):
+        wanted = "GET" if request.method == "HEAD" else request.method
+        if found := self._exact.get((wanted, path)):
             return found
+        allowed = [method for method, exact in self._exact if exact == path]
         for method, pattern, handler in self._patterns:
-            if method == request.method and (match := pattern.fullmatch(path)):
-                request.parameters = match.groupdict()
-                return handler
-        if path in self._paths:
-            raise ApiError(405, f"{request.method} is not possible here.", code="method_not_allowed")
+            if match := pattern.fullmatch(path):
+                if method == wanted:
+                    request.parameters = match.groupdict()
+                    return handler
+                allowed.append(method)
+        if allowed:
+            raise not_possible(request.method, allowed)
         raise ApiError(404, f"There is nothing at {path[:200]}. Chat is at /v1/chat/completions.", code="not_found")
 
     async def _prepare(self) -> None:
@@ -70,31 +79,26 @@ class Gateway:
         if self._first:
             await asyncio.wait([asyncio.ensure_future(self._first())], timeout=PREPARE_S)
 
-    def _counted(self, send: Send) -> Send:
-        async def counted(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                self._answers[message["status"]] += 1
-            await send(message)
+    async def start(self) -> None:
+        """Get ready, and begin the background work."""
+        await self._prepare()
+        self._working = [asyncio.ensure_future(work()) for work in self._background]
 
-        return counted
+    async def stop(self) -> None:
+        """End the background work, and keep what it would have kept."""
+        for task in self._working:
+            task.cancel()
+        await asyncio.gather(*self._working, return_exceptions=True)
+        self._on_stop()
 
     async def _live(self, receive: Receive, send: Send) -> None:
-        """Run the background work from the server's start to its end."""
-        tasks: list[asyncio.Future[None]] = []
+        """The same under an ASGI server."""
         while (await receive())["type"] == "lifespan.startup":
-            await self._prepare()
-            tasks = [asyncio.ensure_future(work()) for work in self._background]
+            await self.start()
             await send({"type": "lifespan.startup.complete"})
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._on_stop()
+        await self.stop()
         await send({"type": "lifespan.shutdown.complete"})
 
 
 def _pattern(path: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path))
-
-
-def _close(error: ApiError) -> Headers:
-    return [(b"connection", b"close")] if error.status == 413 else []

@@ -139,3 +139,11 @@ def too_large(most: int) -> ApiError:
         f"The request is larger than {most >> 20} MB. Send less, or raise STUDIO_MAX_BODY_MB.",
         code="request_too_large",
     )
+
+
+def not_possible(method: str, allowed: list[str]) -> ApiError:
+    """405, with the methods that are."""
+    names = ", ".join(sorted(set(allowed)))
+    error = ApiError(405, f"{method} is not possible here. Use {names}.", code="method_not_allowed")
+    error.headers.append((b"allow", names.encode()))
+    return error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import orjson
@@ -19,13 +19,16 @@ JSON: tuple[bytes, bytes] = (b"content-type", b"application/json")
 
 
 class Request:
-    """Wraps one ASGI scope."""
+    """One request of an ASGI server. The gateway's own server has its own kind (`server/exchange.py`)."""
 
     def __init__(self, scope: Message, receive: Receive, send: Send) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
+        self.query: str = scope.get("query_string", b"").decode("latin-1")
         self.headers: Headers = scope["headers"]
         self.parameters: dict[str, str] = {}
+        self.status = 0
+        """The answer's, once it has begun."""
         self._values: dict[bytes, bytes] = dict(self.headers)
         self._receive = receive
         self._send = send
@@ -56,9 +59,12 @@ class Request:
         """The body as JSON. Raises ApiError 400 with the place of the mistake."""
         return parse(await self.body(most))
 
-    @asynccontextmanager
-    async def until_left(self) -> AsyncIterator[None]:
+    def until_left(self) -> AbstractAsyncContextManager[None]:
         """Stop the block with ClientLeft as soon as the caller closes the connection."""
+        return self._until_left()
+
+    @asynccontextmanager
+    async def _until_left(self) -> AsyncIterator[None]:
         task = asyncio.current_task()
         assert task is not None
         watcher = asyncio.ensure_future(self._watch(task))
@@ -83,6 +89,7 @@ class Request:
 
     async def start(self, status: int, headers: Headers) -> None:
         """Send the answer's head."""
+        self.status = status
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def send(self, piece: bytes) -> None:
