@@ -19,7 +19,7 @@ class Source:
     note: str
     """What it does, in one sentence."""
     template: str
-    """`{base}` stands for the gateway's address, `{key}` for an API key, `{model}` for a name that the gateway serves."""
+    """`{base}` stands for the gateway's address, `{key}` for an API key, `{model}` for a name it serves."""
 
     def snippet(self, base_url: str, key: str = KEY, model: str = MODEL) -> str:
         """The lines for this installation."""
