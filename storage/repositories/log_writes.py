@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import delete, func, insert, text, update
@@ -15,6 +16,12 @@ from storage.tables import Example, Feedback, LogChange, LogEntry, LogPosition, 
 from storage.types import now
 
 ARRIVAL = "arrival"
+BULK = "bulk"
+"""While there is a position of this name, the trigger of SQLite's text index does nothing."""
+ADD_WORDS = (
+    "INSERT INTO log_search(rowid, prompt_text, reply_text)"
+    " SELECT id, prompt_text, reply_text FROM log_entry WHERE id >= :first"
+)
 ARRIVAL_LOCK = 0x10609
 AT_ONCE = 500
 LONGEST_NAME, LONGEST_VALUE = 64, 512
@@ -47,7 +54,8 @@ class LogWrites(Repository[LogEntry]):
             return
         for number, row in zip(self._next_ids(len(rows)), rows, strict=True):
             row["id"] = number
-        CALLS.write(self.session, map(_call_values, rows))
+        with self._words_added_at_once(rows[0]["id"]):
+            CALLS.write(self.session, map(_call_values, rows))
         self._insert_tags((row["project_id"], row["id"], row["tags"]) for row in rows if row.get("tags"))
 
     def changed(self, ids: Collection[int], kind: str = "changed") -> None:
@@ -83,6 +91,17 @@ class LogWrites(Repository[LogEntry]):
         """
         self.lock_arrival()
         return sum(self._delete(project_id, some) for some in _parts(ids))
+
+    @contextmanager
+    def _words_added_at_once(self, first: int) -> Iterator[None]:
+        """SQLite: the trigger leaves the calls of this block out of the text index, and they are added together."""
+        if not self.sqlite:
+            yield
+            return
+        self.session.execute(insert(LogPosition), {"follower": BULK, "log_entry_id": first})
+        yield
+        self.session.execute(text(ADD_WORDS), {"first": first})
+        self.session.execute(delete(LogPosition).where(col(LogPosition.follower) == BULK))
 
     def _delete(self, project_id: str, ids: Sequence[int]) -> int:
         columns = [getattr(LogEntry, name) for name in COUNTED + SUMMED]
@@ -137,16 +156,13 @@ class LogWrites(Repository[LogEntry]):
 
 CALLS = BulkInsert(LogEntry)
 TAGS = BulkInsert(LogTag, ("project_id", "name", "value", "log_entry_id"))
-FIELDS = LogEntry.model_fields
+DEFAULTS = {name: LogEntry.model_fields[name].get_default(call_default_factory=True) for name in CALLS.columns}
+"""What a column holds where nothing is said; `uid` and `created_at` are always said."""
 
 
 def _call_values(row: dict[str, Any]) -> list[Any]:
-    """Every column's value, in order; the field's default where nothing is said."""
-    return [row[name] if name in row else _default(name) for name in CALLS.columns]
-
-
-def _default(name: str) -> Any:
-    return FIELDS[name].get_default(call_default_factory=True)
+    """Every column's value, in order."""
+    return list((DEFAULTS | row).values())
 
 
 def _tag_rows(project_id: str, number: int, tags: dict[str, Any]) -> Iterator[tuple[str, str, str, int]]:
