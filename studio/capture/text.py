@@ -60,11 +60,6 @@ def reply_text(reply: dict[str, Any]) -> str:
     return "\n".join(part for part in parts if part)[:SHOWN]
 
 
-def estimated_tokens(messages: list[dict[str, Any]]) -> int:
-    """Four characters a token: the usual rule of thumb where the upstream reports no usage."""
-    return sum(len(content_text(message.get("content"))) for message in messages) // 4
-
-
 def _part_text(part: Any) -> str:
     if isinstance(part, str):
         return part

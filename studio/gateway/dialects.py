@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from studio.capture.answer import error_text
+from studio.capture.wire.answer import error_text
 from studio.deploy.router import Route
 from studio.gateway.endpoints.chat import FAILURES
 from studio.gateway.errors import OPENAI, ErrorForm

@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from studio.capture.answer import read_completion, read_stream
+from studio.capture.wire.answer import Answer
+from studio.capture.wire.catalog import read_reply
+
+
+def read_completion(body: bytes) -> Answer:
+    return read_reply("chat", body, sse=False)
+
+
+def read_stream(body: bytes) -> Answer:
+    return read_reply("chat", body, sse=True)
 
 
 def sse(*events: Any, done: bool = True) -> bytes:
@@ -44,9 +53,11 @@ def test_tool_calls_are_joined_by_index() -> None:
     assert answer.message["content"] is None
 
 
-def test_only_the_first_of_several_choices_is_the_answer() -> None:
-    answer = read_stream(sse(delta(content="a"), delta(index=1, content="b")))
+def test_the_first_of_several_choices_is_the_answer_and_all_are_kept() -> None:
+    answer = read_stream(sse(delta(index=1, content="b"), delta(content="a"), delta(index=1, finish="length")))
     assert answer.message["content"] == "a"
+    assert [choice["message"]["content"] for choice in answer.choices] == ["a", "b"]
+    assert [choice["finish_reason"] for choice in answer.choices] == [None, "length"]
 
 
 def test_a_stream_without_its_end_is_incomplete() -> None:
