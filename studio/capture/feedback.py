@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 from sqlmodel import Session
 
 from storage.database import Database
@@ -14,9 +14,14 @@ from storage.repositories.logs import LogEntryRepository
 from storage.tables import Feedback, LogEntry
 from storage.types import new_id, now
 from studio.access.actor import Actor, Role, permit
+from studio.capture.targets import MOST_BY_TAGS, Target, calls_meant
 from studio.errors import InvalidInput, NotFound
 
-MOST_BY_TAGS = 100
+MOST_RETAGGED = 1000
+"""Calls whose tags one request may change; the newest."""
+SAID = ("kind", "name", "value", "text", "given_by", "source")
+THUMBS = {"up": 1, "down": 0}
+KEPT_ON_THE_CALL = {"thumbs": "rating", "correction": "correction", "score": "score"}
 
 NO_SUCH_CALL = (
     "No call matches this feedback. Send the value of the answer's x-whetstone-log-id header as `uid`,"
@@ -24,36 +29,46 @@ NO_SUCH_CALL = (
 )
 
 
-class GivenFeedback(BaseModel):
-    """Feedback as it comes from outside: one of uid, external_id or tags says which call is meant."""
+class GivenFeedback(Target):
+    """Feedback as it comes from outside: what is said, and which call is meant."""
 
     model_config = ConfigDict(extra="ignore")
 
-    uid: str | None = Field(None, max_length=40)
-    external_id: str | None = Field(None, max_length=200)
-    tags: dict[str, str] | None = None
-    kind: Literal["thumbs", "score", "comment", "correction", "metric"]
+    kind: Literal["thumbs", "score", "comment", "correction", "metric", "tags"]
     name: str = Field("", max_length=120)
     value: float | None = Field(None, allow_inf_nan=False)
     text: str | None = Field(None, max_length=200_000)
     given_by: str = Field("", max_length=200)
     source: str = Field("api", max_length=60)
+    feedback_id: str | None = Field(None, max_length=150)
+    """Its id where it comes from: sent again, it replaces what it said before."""
+    at: datetime | None = None
+    """When it was said; when it came, where nothing is told."""
+    set: dict[str, str | None] | None = Field(None, max_length=32)
+    """For the kind tags: the tags to give, None to take one away."""
 
-    @field_validator("text", "name", "given_by")
+    @field_validator("value", mode="before")
+    @classmethod
+    def _up_or_down(cls, value: Any) -> Any:
+        return THUMBS.get(value, value) if isinstance(value, str) else value
+
+    @field_validator("text", "name", "given_by", "feedback_id")
     @classmethod
     def _without_nul(cls, value: str | None) -> str | None:
         return value.replace("\x00", "") if value else value
 
     @model_validator(mode="after")
     def _whole(self) -> GivenFeedback:
-        if not (self.uid or self.external_id or self.tags):
-            raise ValueError("say which call is meant: uid, external_id or tags")
+        if not self.names_a_call and not (self.kind == "tags" and self.model):
+            raise ValueError("say which call is meant: uid, external_id, trace_id or tags")
         if self.kind == "thumbs" and self.value not in (0, 1):
             raise ValueError("thumbs need the value 1 (up) or 0 (down)")
         if self.kind in ("score", "metric") and self.value is None:
             raise ValueError(f"a {self.kind} needs a value")
         if self.kind in ("comment", "correction") and not (self.text or "").strip():
             raise ValueError(f"a {self.kind} needs a text")
+        if self.kind == "tags" and not self.set:
+            raise ValueError("say which tags to set")
         return self
 
     @classmethod
@@ -68,7 +83,7 @@ class GivenFeedback(BaseModel):
 
 
 class FeedbackIntake:
-    """Takes verdicts and keeps the call's latest rating and correction beside it."""
+    """Takes verdicts and keeps the call's latest rating, score and correction beside it."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -79,6 +94,7 @@ class FeedbackIntake:
         *,
         uid: str | None = None,
         external_id: str | None = None,
+        trace_id: str | None = None,
         tags: dict[str, str] | None = None,
         kind: str,
         name: str = "",
@@ -86,9 +102,10 @@ class FeedbackIntake:
         text: str | None = None,
         given_by: str = "",
         source: str = "api",
+        feedback_id: str | None = None,
         actor: Actor | None = None,
     ) -> list[Feedback]:
-        """Feedback on the call with this uid or external id, or on the newest 100 with all of these tags.
+        """Feedback on the call with this uid or external id, or on the newest 100 of this trace or with all these tags.
 
         `actor` is the person who gives it in the studio (a labeler may); programs were let in by their API key.
         """
@@ -103,44 +120,67 @@ class FeedbackIntake:
         return rows
 
 
+def take_given(session: Session, project_id: str, given: GivenFeedback, record_id: str, at: datetime) -> bool:
+    """Apply what a journal record says; False when none of its calls is here (yet)."""
+    if given.kind == "tags":
+        return _retag(session, project_id, given)
+    return bool(apply_feedback(session, project_id, given, record_id, at))
+
+
 def apply_feedback(
     session: Session, project_id: str, given: GivenFeedback, record_id: str | None = None, at: datetime | None = None
 ) -> list[Feedback]:
     """Write the feedback to every call it means; none when there is no such call (yet).
 
-    With a `record_id`, applying the same record again changes nothing.
+    With a `record_id`, applying the same record again changes nothing. A corrected output is that of one call: the
+    newest.
     """
     entries = LogEntryRepository(session)
     entries.lock_arrival()
     if record_id and (known := session.get(Feedback, record_id)):
         return [known]
+    came = at or now()
+    meant = calls_meant(session, project_id, given, now() - came)
+    meant = meant[-1:] if given.kind == "correction" else meant
     rows = []
-    for number, entry in enumerate(_entries(session, project_id, given)):
+    for number, entry in enumerate(reversed(meant)):
         key = new_id() if record_id is None else record_id if number == 0 else f"{record_id}-{number}"
-        rows.append(_write(session, entry, given, key, at or now()))
+        rows.append(_write(session, entry, given, key, given.at or came))
     entries.changed([row.log_entry_id for row in rows])
     return rows
 
 
-def _entries(session: Session, project_id: str, given: GivenFeedback) -> list[LogEntry]:
-    entries = LogEntryRepository(session)
-    if given.uid:
-        found = [entries.by_uid(project_id, given.uid)]
-    elif given.external_id:
-        found = [entries.find_one(project_id=project_id, external_id=given.external_id)]
-    else:
-        return entries.with_tags(project_id, given.tags or {}, MOST_BY_TAGS)
-    return [entry for entry in found if entry is not None]
+def _retag(session: Session, project_id: str, given: GivenFeedback) -> bool:
+    entries, wanted = LogEntryRepository(session), given.set or {}
+    entries.lock_arrival()
+    meant = calls_meant(session, project_id, given, most=MOST_RETAGGED)
+    values = {name: value for name, value in wanted.items() if value is not None}
+    unset = [name for name, value in wanted.items() if value is None]
+    return entries.merge_tags(project_id, [entry.id or 0 for entry in meant], values, unset) > 0
 
 
 def _write(session: Session, entry: LogEntry, given: GivenFeedback, key: str, at: datetime) -> Feedback:
-    if given.kind == "thumbs":
-        entry.rating = "up" if given.value else "down"
-    if given.kind == "correction":
-        entry.correction = given.text
-    if given.kind == "score":
-        entry.score = given.value
-    session.add(entry)
-    said = given.model_dump(include={"kind", "name", "value", "text", "given_by", "source"})
-    row = Feedback(id=key, project_id=entry.project_id, log_entry_id=entry.id or 0, created_at=at, **said)
+    said = given.model_dump(include=set(SAID))
+    row = FeedbackRepository(session).said_before(entry, given.feedback_id) if given.feedback_id else None
+    if row is None:
+        external_id = FeedbackRepository(session).free_id(entry, given.feedback_id) if given.feedback_id else None
+        row = Feedback(id=key, project_id=entry.project_id, log_entry_id=entry.id or 0, created_at=at, kind=given.kind)
+        row.external_id = external_id
+    for name, value in said.items():
+        setattr(row, name, value)
+    row.created_at = at
+    _keep_latest(session, entry, row)
     return FeedbackRepository(session).add(row)
+
+
+def _keep_latest(session: Session, entry: LogEntry, row: Feedback) -> None:
+    """The call shows the newest verdict of each kind, in whichever order they arrive."""
+    shown = KEPT_ON_THE_CALL.get(row.kind)
+    if shown is None or FeedbackRepository(session).has_newer(row):
+        return
+    value = {"rating": "up" if row.value else "down", "correction": row.text, "score": row.value}[shown]
+    setattr(entry, shown, value)
+    session.add(entry)
+
+
+__all__ = ["MOST_BY_TAGS", "FeedbackIntake", "GivenFeedback", "apply_feedback", "take_given"]

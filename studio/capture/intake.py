@@ -13,7 +13,7 @@ from storage.repositories.log_hours import LogHourRepository
 from storage.repositories.logs import LogEntryRepository
 from storage.tables import Deployment, Project, Provider, Revision
 from studio.capture.entries import entry_values
-from studio.capture.feedback import GivenFeedback, apply_feedback
+from studio.capture.feedback import GivenFeedback, take_given
 from studio.capture.record import FEEDBACK, Record
 from studio.errors import InvalidInput
 
@@ -73,7 +73,7 @@ def take_feedback(session: Session, record: Record) -> bool:
         log.warning("Feedback %s is dropped: %s", meta["uid"], error)
         return True
     at = datetime.fromtimestamp(float(meta["at"]), UTC)
-    return bool(apply_feedback(session, str(meta["project_id"]), given, str(meta["uid"]), at))
+    return take_given(session, str(meta["project_id"]), given, str(meta["uid"]), at)
 
 
 def _row(record: Record) -> dict[str, Any] | None:
