@@ -1,34 +1,31 @@
-"""Recorder: hands what was captured to the journal, without the secrets."""
+"""Recorder: hands what was captured to the journal, cleaned as the project says."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from studio.capture.journal import Journal
+from studio.capture.privacy.cleaner import Cleaner
 from studio.capture.record import FEEDBACK, Record
-from studio.capture.redact import Redactor
 
 
 class Recorder:
     """Writes calls and feedback; False means that the disk refused, which never stops an answer."""
 
-    def __init__(self, journal: Journal, redactor: Redactor) -> None:
+    def __init__(self, journal: Journal, cleaner: Cleaner) -> None:
         self.journal = journal
-        self.redactor = redactor
+        self.cleaner = cleaner
 
     def call(self, meta: dict[str, Any], request: bytes, reply: bytes) -> bool:
         """Record a call that has ended."""
-        clean = self.redactor.clean
-        if meta.get("error"):
-            meta["error"] = clean(str(meta["error"]).encode()).decode("utf-8", "replace")
-        if meta.get("tags"):
-            meta["tags"] = {name: clean(value.encode()).decode() for name, value in meta["tags"].items()}
-        return self.journal.append(Record(meta, clean(request), clean(reply)).pack())
+        return self._write(Record(meta, request, reply))
 
     def feedback(self, uid: str, at: float, project_id: str, feedback: dict[str, Any]) -> bool:
         """Record feedback for the drain to apply."""
-        said = orjson.loads(self.redactor.clean(orjson.dumps(feedback)))
-        meta = {"kind": FEEDBACK, "uid": uid, "at": at, "project_id": project_id, "feedback": said}
-        return self.journal.append(Record(meta).pack())
+        meta = {"kind": FEEDBACK, "uid": uid, "at": at, "project_id": project_id, "feedback": feedback}
+        return self._write(Record(meta))
+
+    def _write(self, record: Record) -> bool:
+        """What the project does not want recorded is dropped, and that is no failure."""
+        cleaned = self.cleaner.record(record)
+        return cleaned is None or self.journal.append(cleaned.pack())

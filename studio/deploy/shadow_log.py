@@ -14,9 +14,10 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from storage.database import Database
 from storage.repositories.traffic import ShadowPairRepository
 from storage.types import new_id, now
-from studio.capture.answer import Answer, read_completion, read_stream
-from studio.capture.redact import Redactor
+from studio.capture.privacy.cleaner import Cleaner
 from studio.capture.text import parse_json
+from studio.capture.wire.answer import Answer
+from studio.capture.wire.catalog import read_reply
 from studio.curate.outputs import output_of
 
 MOST_KEPT = 1_000
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 class Answered:
     """One call with both answers as they came."""
 
+    project_id: str
     deployment_id: str
     revision_id: str
     log_uid: str
@@ -55,10 +57,10 @@ class Answered:
 class ShadowLog:
     """Writes pairs; while the database is away it keeps the newest thousand, 64 MB at most."""
 
-    def __init__(self, database: Database | None, redactor: Redactor) -> None:
+    def __init__(self, database: Database | None, cleaner: Cleaner) -> None:
         self.dropped = 0
         self._database = database
-        self._redactor = redactor
+        self._cleaner = cleaner
         self._lock = threading.Lock()
         self._waiting: deque[Answered] = deque()
         self._bytes = 0
@@ -101,17 +103,21 @@ class ShadowLog:
         assert self._database is not None
         rows = []
         for answered in batch:
-            rows.append(self._row(answered))
+            if self._cleaner.keeps_texts(answered.project_id):
+                rows.append(self._row(answered))
             time.sleep(PAUSE_S)
         with self._database.write() as session:
             ShadowPairRepository(session).put(rows)
 
     def _row(self, answered: Answered) -> dict[str, Any]:
-        clean = self._redactor.clean  # nothing is written that was not cleaned, as in the log of calls
+        def clean(body: bytes, sse: bool = False) -> bytes:  # as in the log of calls
+            return self._cleaner.body(answered.project_id, body, sse)
+
         request = parse_json(clean(answered.request))
-        live_reply, shadow_reply = clean(answered.live_reply), clean(answered.shadow_reply)
-        live = read_stream(live_reply) if answered.live_is_stream else read_completion(live_reply)
-        shadow = read_completion(shadow_reply) if shadow_reply else Answer()
+        live_reply = clean(answered.live_reply, answered.live_is_stream)
+        shadow_reply = clean(answered.shadow_reply)
+        live = read_reply("chat", live_reply, answered.live_is_stream)
+        shadow = read_reply("chat", shadow_reply, False) if shadow_reply else Answer()
         error = (
             answered.error or shadow.error or (f"It answered {answered.status}." if answered.status >= 400 else None)
         )
@@ -127,5 +133,5 @@ class ShadowLog:
             "live_ms": round(answered.live_ms, 3),
             "shadow_text": "" if error else output_of(shadow.message),
             "shadow_ms": round(answered.shadow_ms, 3),
-            "error": clean(error.encode()).decode("utf-8", "replace")[:LONGEST_ERROR] if error else None,
+            "error": self._cleaner.text(answered.project_id, error)[:LONGEST_ERROR] if error else None,
         }

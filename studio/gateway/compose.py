@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from storage.database import Database
 from studio.capture.journal import Journal
+from studio.capture.privacy.keeping import KeptFresh
 from studio.capture.recorder import Recorder
-from studio.capture.redact import Redactor
 from studio.deploy.counting import Counter as TrafficCounter
 from studio.deploy.shadow_log import ShadowLog
 from studio.gateway.app import Gateway
@@ -40,10 +40,10 @@ def build_gateway(
 ) -> Gateway:
     """The gateway as an ASGI application. Without a database it counts no traffic and keeps no answers of shadows."""
     journal, upstreams, routing = Journal(settings.journal), Upstreams(), Routing(load_table)
-    redactor, cache, most = Redactor.of(settings.secrets), KeyCache(keys), settings.max_body_mb << 20
-    recorder, answers, wait_s = Recorder(journal, redactor), Counter[int](), settings.upstream_timeout_s
+    privacy, cache, most = KeptFresh(settings.secrets, database), KeyCache(keys), settings.max_body_mb << 20
+    recorder, answers, wait_s = Recorder(journal, privacy.cleaner), Counter[int](), settings.upstream_timeout_s
     feedback = TakeFeedback(cache, recorder, most)
-    traffic, kept = TrafficCounter(database), ShadowLog(database, redactor)
+    traffic, kept = TrafficCounter(database), ShadowLog(database, privacy.cleaner)
     asking, shadowing = Asking(routing, upstreams, wait_s), Shadowing(routing, upstreams, traffic.count, kept, wait_s)
     tools = Tools(cache, Limits(), asking, recorder, traffic.count, shadowing, most, wait_s)
 
@@ -57,6 +57,9 @@ def build_gateway(
             await asyncio.sleep(FIGURES_EVERY_S)
             await asyncio.to_thread(traffic.flush)
             await asyncio.to_thread(kept.flush)
+
+    async def first() -> None:
+        await asyncio.gather(privacy.refresh(), routing.refresh())
 
     def stop() -> None:
         journal.close()
@@ -75,8 +78,8 @@ def build_gateway(
             ("GET", "/health", Health(routing, journal)),
             ("GET", "/metrics", Metrics(answers, journal, shadowing)),
         ],
-        background=[routing.keep_fresh, cache.note_used, sync, write_figures, shadowing.run],
+        background=[routing.keep_fresh, privacy.keep_fresh, cache.note_used, sync, write_figures, shadowing.run],
         on_stop=stop,
         answers=answers,
-        first=routing.refresh,
+        first=first,
     )

@@ -30,7 +30,7 @@ class _Copy:
 
     def __init__(self, call: Call, live: Route, shadow: Route) -> None:
         self.uid, self.body, self.reply, self.sse, self.ms = call.uid, call.body, call.reply, call.sse, call.answered_ms
-        self.live, self.shadow = live, shadow
+        self.live, self.shadow, self.project_id = live, shadow, call.key.project_id
 
     @property
     def size(self) -> int:
@@ -103,6 +103,7 @@ class Shadowing:
         self._counts(Attempt(deployment_id, copy.shadow.key, failed, whole, shadow=True))
         self._kept.add(
             Answered(
+                project_id=copy.project_id,
                 deployment_id=deployment_id,
                 revision_id=copy.shadow.key,
                 log_uid=copy.uid,

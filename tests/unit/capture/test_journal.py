@@ -11,7 +11,7 @@ import pytest
 
 from studio.capture.journal import Journal, segments
 from studio.capture.record import Record
-from studio.capture.redact import Redactor
+from studio.capture.privacy.redactor import Redactor
 
 
 def payloads(folder: Path) -> list[bytes]:

@@ -11,7 +11,8 @@ from sqlalchemy.exc import OperationalError
 
 from storage.database import Database
 from storage.tables import Project, Revision
-from studio.capture.redact import Redactor
+from studio.capture.privacy.cleaner import Cleaner
+from studio.capture.privacy.redactor import Redactor
 from studio.deploy import shadow_log
 from studio.deploy.counting import Attempt
 from studio.deploy.router import Route, position
@@ -19,6 +20,7 @@ from studio.deploy.shadow_log import Answered, ShadowLog
 from studio.deploy.shadows import Shadows
 from studio.gateway import shadowing as module
 from studio.gateway.body import Body
+from studio.gateway.keys import KeyOf
 from studio.gateway.routing import Routing
 from studio.gateway.shadowing import Shadowing
 from studio.gateway.upstream.errors import UpstreamError
@@ -45,6 +47,7 @@ class AnsweredCall:
 
     def __init__(self, uid: str = "u1", ended: str = "ok", route: Route | None = LIVE) -> None:
         self.uid, self.ended, self.route, self.failed = uid, ended, route, False
+        self.key = KeyOf("k", "p")
         self.body, self.reply, self.sse, self.answered_ms = Body(RAW, json.loads(RAW), {}, None), b"{}", False, 5.0
 
 
@@ -167,6 +170,7 @@ def answered(shadow: Revision, uid: str = "u1", **facts: Any) -> Answered:
     reply = {"choices": [{"message": {"role": "assistant", "content": f"use {KEY}"}}]}
     stream = {"choices": [{"delta": {"content": "streamed"}}]}
     values: dict[str, Any] = {
+        "project_id": "p",
         "deployment_id": shadow.deployment_id,
         "revision_id": shadow.id,
         "log_uid": uid,
@@ -184,7 +188,7 @@ def answered(shadow: Revision, uid: str = "u1", **facts: Any) -> Answered:
 
 def test_pairs_are_written_without_secrets(database: Database, project: Project) -> None:
     shadow = shadow_of(database, project)
-    kept = ShadowLog(database, Redactor(b"k" * 32))
+    kept = ShadowLog(database, Cleaner(Redactor(b"k" * 32)))
     kept.add(answered(shadow))
     kept.add(answered(shadow, "u2", status=503, shadow_reply=f'{{"error": "no {KEY}"}}'.encode()))
     kept.add(answered(shadow, "u3", status=500, shadow_reply=b""))
@@ -213,7 +217,7 @@ def test_pairs_wait_for_a_database_that_is_away_the_oldest_are_dropped_when_ther
 ) -> None:
     monkeypatch.setattr(shadow_log, "MOST_KEPT", 3)
     shadow, away = shadow_of(database, project), Away(database)
-    kept = ShadowLog(away, Redactor(b"k" * 32))  # type: ignore[arg-type]
+    kept = ShadowLog(away, Cleaner(Redactor(b"k" * 32)))  # type: ignore[arg-type]
     for number in range(4):
         kept.add(answered(shadow, f"u{number}"))
     assert not kept.flush() and kept.dropped == 1
@@ -228,7 +232,7 @@ def test_pairs_that_are_too_large_together_are_dropped_the_oldest_first(
 ) -> None:
     shadow, away = shadow_of(database, project), Away(database)
     monkeypatch.setattr(shadow_log, "MOST_BYTES", 2 * answered(shadow, "u1").size)
-    kept = ShadowLog(away, Redactor(b"k" * 32))  # type: ignore[arg-type]
+    kept = ShadowLog(away, Cleaner(Redactor(b"k" * 32)))  # type: ignore[arg-type]
     for number in range(3):
         kept.add(answered(shadow, f"u{number}"))
     assert not kept.flush() and kept.dropped == 1
@@ -243,6 +247,6 @@ def test_pairs_that_are_too_large_together_are_dropped_the_oldest_first(
 
 def test_pairs_of_a_shadow_that_is_gone_are_dropped(database: Database, project: Project) -> None:
     shadow = shadow_of(database, project)
-    kept = ShadowLog(database, Redactor(b"k" * 32))
+    kept = ShadowLog(database, Cleaner(Redactor(b"k" * 32)))
     kept.add(answered(shadow, revision_id="gone"))
     assert kept.flush() and kept.dropped == 1
