@@ -12,6 +12,8 @@ from studio.access.projects import Projects
 from studio.access.providers import Providers
 from studio.access.secrets import SecretBox
 from studio.access.teams import Teams
+from studio.capture.explorer.service import Explorer
+from studio.capture.explorer.views import SavedViews
 from studio.capture.feedback import FeedbackIntake
 from studio.capture.imports import Imports
 from studio.capture.logs import Logs
@@ -55,6 +57,8 @@ class Studio:
     providers: Providers
     jobs: Jobs
     logs: Logs
+    explorer: Explorer
+    views: SavedViews
     templates: PromptTemplates
     feedback: FeedbackIntake
     imports: Imports
@@ -101,6 +105,8 @@ def build_studio(settings: Settings | None = None) -> Studio:
         providers=providers,
         jobs=jobs,
         logs=Logs(database),
+        explorer=Explorer(database, settings.root),
+        views=SavedViews(database),
         templates=PromptTemplates(database),
         feedback=FeedbackIntake(database),
         imports=Imports(database, jobs, settings),

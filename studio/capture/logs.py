@@ -44,6 +44,14 @@ class LogRow:
     rating: str | None
     prompt: str
     reply: str
+    endpoint: str = "chat"
+    first_token_ms: float | None = None
+    score: float | None = None
+    language: str = ""
+    template_id: str | None = None
+    session_id: str | None = None
+    user_id: str | None = None
+    trace_id: str | None = None
 
     @property
     def tokens(self) -> int:

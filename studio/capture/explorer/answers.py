@@ -67,3 +67,12 @@ class Similar:
 
     row: LogRow
     similarity: float
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """Whether the index can be asked; while it is first built, how many of the calls are in it."""
+
+    ready: bool
+    done: int = 0
+    total: int = 0

@@ -1,0 +1,99 @@
+"""Facets: the values one can filter by, each with the calls it would show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from storage.repositories.log_criteria import FLAGS
+from studio.capture.explorer.conditions import Where, call_conditions, kind_conditions
+from studio.capture.explorer.questions import Question
+from studio.capture.filters import LogFilter
+
+OF_KINDS = {
+    "model": ("models", "model"),
+    "served_model": ("served_models", "served_model"),
+    "deployment": ("deployments", "deployment_id"),
+    "revision": ("revisions", "revision_id"),
+    "provider": ("providers", "provider_id"),
+    "api_key": ("api_keys", "api_key_id"),
+    "status": ("statuses", "status"),
+    "endpoint": ("endpoints", "endpoint"),
+    "source": ("source", "source"),
+    "language": ("languages", "language"),
+    "template": ("templates", "template_id"),
+    "finish_reason": ("finish_reasons", "finish_reason"),
+    "rating": ("ratings", "rating"),
+}
+"""Facet → (condition of the filter, column of a kind)."""
+OF_CALLS = {"user": ("users", "user_id"), "session": ("sessions", "session_id")}
+FACETS = (*OF_KINDS, "has")
+"""What is counted when nothing is said; `user`, `session` and `tag:<name>` have to be asked for."""
+
+Counted = list[tuple[str, int]]
+
+
+def count_facets(question: Question, names: Sequence[str], most: int) -> dict[str, Counted]:
+    """Values with their calls, most first. A facet is counted with all other conditions on and its own off."""
+    found: dict[str, Counted] = {}
+    of_kinds = [name for name in names if name in FACETS]
+    if of_kinds:
+        found = _of_kinds(question, of_kinds, most)
+    for name in names:
+        if name in OF_CALLS:
+            found[name] = _of_calls(question, name, most)
+        elif name.startswith("tag:"):
+            found[name] = _of_tag(question, name, most)
+    return {name: found.get(name, []) for name in names}
+
+
+def tag_names(question: Question, most: int) -> list[str]:
+    """Names of tags, those of most calls first."""
+    where = Where()
+    where.add("project_id = {}", question.criteria.project_id)
+    marked = "SELECT tag, count(*) AS n FROM call_tag GROUP BY tag"
+    sql = f"SELECT name FROM tag JOIN ({marked}) USING (tag) WHERE {where.sql} GROUP BY name ORDER BY sum(n) DESC, name"
+    return [row[0] for row in question.run(f"{sql} LIMIT {most}", where)]
+
+
+def _of_kinds(question: Question, names: Sequence[str], most: int) -> dict[str, Counted]:
+    """All of them in one pass over the calls: kinds are counted first."""
+    where = question.start()
+    call_conditions(where, question.criteria)
+    counted = f"SELECT kind, count(*) AS n FROM call WHERE {where.sql} GROUP BY kind"
+    parts = [part for name in names for part in _parts(where, question.criteria, name)]
+    together = " UNION ALL ".join(parts)
+    sql = f"WITH counted AS MATERIALIZED (SELECT kind.*, n FROM kind JOIN ({counted}) USING (kind)) {together}"
+    found: dict[str, Counted] = {}
+    for name, value, calls in sorted(question.run(sql, where), key=lambda row: (-row[2], row[1])):
+        if len(found.setdefault(name, [])) < most:
+            found[name].append((value, int(calls)))
+    return found
+
+
+def _parts(where: Where, criteria: LogFilter, name: str) -> Iterator[str]:
+    condition, column = ("has", "") if name == "has" else OF_KINDS[name]
+    others = Where(values=where.values)
+    kind_conditions(others, criteria, without=condition)
+    if name != "has":
+        yield f"SELECT '{name}', {column}, sum(n) FROM counted WHERE {others.sql} GROUP BY {column}"
+        return
+    for each in FLAGS:
+        yield f"SELECT 'has', '{each}', sum(n) FROM counted WHERE {others.sql} AND has_{each} = 1 HAVING sum(n) > 0"
+
+
+def _of_calls(question: Question, name: str, most: int) -> Counted:
+    condition, column = OF_CALLS[name]
+    where = question.where(without=condition)
+    order = f"GROUP BY {column} ORDER BY 2 DESC, 1 LIMIT {most}"
+    return question.run(
+        f"SELECT {column}, count(*) FROM call WHERE {where.sql} AND {column} IS NOT NULL {order}", where
+    )
+
+
+def _of_tag(question: Question, name: str, most: int) -> Counted:
+    where = question.where(without=name)
+    where.add("name = {} AND project_id = {}", name.removeprefix("tag:"), question.criteria.project_id)
+    joined = "call_tag JOIN tag USING (tag) JOIN call ON call.id = call_tag.call"
+    return question.run(
+        f"SELECT value, count(*) FROM {joined} WHERE {where.sql} GROUP BY value ORDER BY 2 DESC, 1 LIMIT {most}", where
+    )

@@ -1,0 +1,154 @@
+"""Question: one question about a filter, answered from the columns on a connection of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from studio.capture.explorer.answers import SORTS, Point, Sort
+from studio.capture.explorer.conditions import Where, as_moment, both_conditions, microseconds
+from studio.capture.filters import LogFilter
+from studio.errors import InvalidInput
+
+STEPS_S = (
+    *(1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800),
+    *(3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 1_209_600, 2_592_000),
+)
+
+Percentiles = tuple[float | None, float | None, float | None]
+
+
+class Question:
+    """Reads the columns as they are at one moment. `chosen` narrows it to ids that the database found."""
+
+    def __init__(self, cursor: Any, criteria: LogFilter, chosen: Sequence[int] | None = None) -> None:
+        self.cursor = cursor
+        self.criteria = criteria
+        self.narrowed = chosen is not None
+        if chosen is not None:
+            import pyarrow as pa
+
+            cursor.register("chosen", pa.table({"id": pa.array(chosen, pa.int64())}))
+
+    def where(self, without: str = "") -> Where:
+        """The filter's conditions on the table `call`."""
+        where = self.start()
+        both_conditions(where, self.criteria, without)
+        return where
+
+    def start(self) -> Where:
+        """Nothing but the ids that the database found."""
+        return Where(["id IN (SELECT id FROM chosen)"] if self.narrowed else [])
+
+    def run(self, sql: str, where: Where) -> list[tuple[Any, ...]]:
+        """Rows of a query with the conditions' values."""
+        found: list[tuple[Any, ...]] = self.cursor.execute(sql, where.values).fetchall()
+        return found
+
+    def count(self) -> int:
+        """How many calls."""
+        where = self.where()
+        return int(self.run(f"SELECT count(*) FROM call WHERE {where.sql}", where)[0][0])
+
+    def newest_ids(self, most: int) -> list[int]:
+        """The calls that arrived last."""
+        where = self.where()
+        return [
+            row[0] for row in self.run(f"SELECT id FROM call WHERE {where.sql} ORDER BY id DESC LIMIT {most}", where)
+        ]
+
+    def moment_of(self, number: int) -> datetime | None:
+        """When the call of this id, or the first one after it, was made."""
+        where = Where(values={"id": number})
+        found = self.run("SELECT moment FROM call WHERE id >= $id ORDER BY id LIMIT 1", where)
+        return as_moment(found[0][0]) if found else None
+
+    def page(self, sort: Sort, after: str | None, limit: int) -> tuple[list[int], str | None]:
+        """Ids in order, and where the next page begins."""
+        if sort.by not in SORTS:
+            raise InvalidInput(f"Calls cannot be sorted by {sort.by}. Choose one of {', '.join(SORTS)}.")
+        column, where = "moment" if sort.by == "created_at" else sort.by, self.where()
+        _continue(where, column, sort.descending, after)
+        way = "DESC" if sort.descending else "ASC"
+        order = f"ORDER BY {column} {way} NULLS LAST, id {way} LIMIT {limit + 1}"
+        found = self.run(f"SELECT id, {column} FROM call WHERE {where.sql} {order}", where)
+        shown = found[:limit]
+        more = f"{shown[-1][1]!r}:{shown[-1][0]}" if len(found) > limit else None
+        return [number for number, _ in shown], more
+
+    def series(self, steps: int) -> list[Point]:
+        """Points of the charts, without holes."""
+        where = self.where()
+        first, last = self.run(f"SELECT min(moment), max(moment) FROM call WHERE {where.sql}", where)[0]
+        if first is None:
+            return []
+        first = microseconds(self.criteria.since) if self.criteria.since else first
+        last = max(last, microseconds(self.criteria.until) - 1 if self.criteria.until else last)
+        step = _step(last - first, steps) if steps > 1 else last - first + 1
+        start = first // step * step if steps > 1 else first
+        number = f"(moment - {start}) // {step}"
+        sums, percentiles = self._sums(where, number), self._percentiles(where, number)
+        return _points([start + at * step for at in range((last - start) // step + 1)], sums, percentiles)
+
+    def _sums(self, where: Where, number: str) -> list[tuple[Any, ...]]:
+        sums = "count(*), sum(cost_usd), sum(prompt_tokens), sum(completion_tokens)"
+        of = f"{number} AS step, status, {sums}"
+        return self.run(f"SELECT {of} FROM call JOIN kind USING (kind) WHERE {where.sql} GROUP BY step, status", where)
+
+    def _percentiles(self, where: Where, number: str) -> dict[int, Percentiles]:
+        answered = "kind IN (SELECT kind FROM kind WHERE status = 'ok')"
+        of = "quantile_cont(latency_ms, [0.5, 0.95]), quantile_cont(first_token_ms, 0.5)"
+        sql = f"SELECT {number} AS step, {of} FROM call WHERE {where.sql} AND {answered} GROUP BY step"
+        return {row[0]: (row[1][0], row[1][1], row[2]) for row in self.run(sql, where)}
+
+
+def _continue(where: Where, column: str, descending: bool, after: str | None) -> None:
+    if after is None:
+        return
+    value, number = _cursor(after)
+    beyond = "<" if descending else ">"
+    if value is None:
+        where.add(f"{column} IS NULL AND id {beyond} {{}}", number)
+        return
+    further = f"{column} {beyond} {{}} OR ({column} = {{}} AND id {beyond} {{}}) OR {column} IS NULL"
+    where.add(further, value, value, number)
+
+
+def _cursor(after: str) -> tuple[float | None, int]:
+    value, _, number = after.rpartition(":")
+    try:
+        if value == "None":
+            return None, int(number)
+        return float(value) if "." in value or "e" in value else int(value), int(number)
+    except ValueError:
+        raise InvalidInput("This page of the log cannot be found. Go back to the first page.") from None
+
+
+def _step(span: int, steps: int) -> int:
+    """Microseconds of a step that makes at most so many of the span."""
+    wanted = span / max(steps, 1) / 1_000_000
+    return next((step for step in STEPS_S if step >= wanted), STEPS_S[-1]) * 1_000_000
+
+
+def _points(starts: list[int], sums: list[tuple[Any, ...]], percentiles: dict[int, Percentiles]) -> list[Point]:
+    by_step: dict[int, list[tuple[Any, ...]]] = {}
+    for number, *rest in sums:
+        by_step.setdefault(number, []).append(tuple(rest))
+    none = (None, None, None)
+    return [_point(at, by_step.get(n, []), percentiles.get(n, none)) for n, at in enumerate(starts)]
+
+
+def _point(at: int, found: list[tuple[Any, ...]], percentiles: Percentiles) -> Point:
+    statuses = {status: calls for status, calls, *_ in sorted(found)}
+    cost, prompt, completion = (sum(row[column] for row in found) for column in (2, 3, 4))
+    return Point(
+        as_moment(at),
+        sum(statuses.values()),
+        sum(calls for status, calls in statuses.items() if status != "ok"),
+        float(cost),
+        prompt,
+        completion,
+        *percentiles,
+        statuses=statuses,
+    )
