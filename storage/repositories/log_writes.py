@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import delete, func, insert, text, update
@@ -16,8 +15,6 @@ from storage.tables import Example, Feedback, LogChange, LogEntry, LogPosition, 
 from storage.types import now
 
 ARRIVAL = "arrival"
-BULK = "bulk"
-"""While there is a position of this name, the trigger of SQLite's text index does nothing."""
 ADD_WORDS = (
     "INSERT INTO log_search(rowid, prompt_text, reply_text)"
     " SELECT id, prompt_text, reply_text FROM log_entry WHERE id >= :first"
@@ -54,8 +51,9 @@ class LogWrites(Repository[LogEntry]):
             return
         for number, row in zip(self._next_ids(len(rows)), rows, strict=True):
             row["id"] = number
-        with self._words_added_at_once(rows[0]["id"]):
-            CALLS.write(self.session, map(_call_values, rows))
+        CALLS.write(self.session, map(_call_values, rows))
+        if self.sqlite:  # PostgreSQL's index is on the table itself
+            self.session.execute(text(ADD_WORDS), {"first": rows[0]["id"]})
         self._insert_tags((row["project_id"], row["id"], row["tags"]) for row in rows if row.get("tags"))
 
     def changed(self, ids: Collection[int], kind: str = "changed") -> None:
@@ -91,17 +89,6 @@ class LogWrites(Repository[LogEntry]):
         """
         self.lock_arrival()
         return sum(self._delete(project_id, some) for some in _parts(ids))
-
-    @contextmanager
-    def _words_added_at_once(self, first: int) -> Iterator[None]:
-        """SQLite: the trigger leaves the calls of this block out of the text index, and they are added together."""
-        if not self.sqlite:
-            yield
-            return
-        self.session.execute(insert(LogPosition), {"follower": BULK, "log_entry_id": first})
-        yield
-        self.session.execute(text(ADD_WORDS), {"first": first})
-        self.session.execute(delete(LogPosition).where(col(LogPosition.follower) == BULK))
 
     def _delete(self, project_id: str, ids: Sequence[int]) -> int:
         columns = [getattr(LogEntry, name) for name in COUNTED + SUMMED]

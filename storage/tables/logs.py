@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, text
+from sqlalchemy import BigInteger, Integer, event, text
 from sqlmodel import Field, Index, SQLModel, UniqueConstraint
 
 from storage.types import json_field, new_id, now, ref
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
+ADD_WORDS = "INSERT INTO log_search(rowid, prompt_text, reply_text) VALUES (:id, :prompt, :reply)"
 
 
 def _where_known(name: str, column: str) -> Index:
@@ -104,6 +105,14 @@ class LogEntry(SQLModel, table=True):
     """The prompt template that the call was made from, once one is found."""
     signature: bytes | None = None
     """128 one-bit MinHashes of the prompt's shingles, 16 bytes (Li and König, "b-Bit Minwise Hashing", WWW 2010)."""
+
+
+@event.listens_for(LogEntry, "after_insert")
+def _add_words(_mapper: Any, connection: Any, call: LogEntry) -> None:
+    """SQLite's text index of a call that is inserted by itself; `LogEntryRepository.insert` adds those of many."""
+    if connection.dialect.name == "sqlite":
+        words = {"id": call.id, "prompt": call.prompt_text, "reply": call.reply_text}
+        connection.execute(text(ADD_WORDS), words)
 
 
 class LogTag(SQLModel, table=True):
