@@ -24,5 +24,5 @@ class Provider(SQLModel, table=True):
     models: list[str] = json_field(list)
     """Model names forwarded unchanged; `["*"]` forwards every name that no deployment claims."""
     prices: dict[str, dict[str, float]] = json_field()
-    """Model name → {"prompt": USD per million tokens, "completion": USD per million tokens}."""
+    """Model name → USD per million tokens: {"prompt", "completion", "cached", "cache_write"}."""
     created_at: datetime = Field(default_factory=now)

@@ -1,8 +1,8 @@
-"""Providers: the OpenAI-compatible upstreams the gateway may call, and their keys, encrypted."""
+"""Providers: the upstreams the gateway may call, how each is spoken to, and their keys, encrypted."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import httpx
 from pydantic import BaseModel, Field, StringConstraints, ValidationError, field_validator
@@ -21,10 +21,16 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 ModelName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
+KINDS = {"openai": "OpenAI, and all who speak like it", "anthropic": "Anthropic"}
+"""How providers are spoken to."""
+ANTHROPIC_VERSION = "2023-06-01"
+
+
 class ProviderInput(BaseModel):
     """A provider as somebody typed it."""
 
     name: Name
+    kind: Literal["openai", "anthropic"] = "openai"
     base_url: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
     models: list[ModelName] = []
     prices: dict[str, dict[str, Annotated[float, Field(ge=0)]]] = {}
@@ -51,9 +57,13 @@ class Providers:
         key: str = "",
         models: list[str] | None = None,
         prices: dict[str, dict[str, float]] | None = None,
+        kind: str = "openai",
     ) -> Provider:
-        """Make the provider, or change the one with this name; an empty key keeps the saved one at the same origin."""
-        given = _checked(name=name, base_url=base_url, models=models or [], prices=prices or {})
+        """Make the provider, or change the one with this name; an empty key keeps the saved one at the same origin.
+
+        Prices are USD per million tokens: prompt, completion, and cached and cache_write where they differ.
+        """
+        given = _checked(name=name, base_url=base_url, models=models or [], prices=prices or {}, kind=kind)
         with self.database.write() as session:
             permit(session, actor, Role.EDITOR)
             if ProjectRepository(session).get(project_id) is None:
@@ -64,6 +74,7 @@ class Providers:
             )
             row.encrypted_key = self._key_to_keep(row, given.base_url, key.strip())
             row.base_url, row.models, row.prices = given.base_url, given.models, given.prices
+            row.kind = given.kind
             providers.add(row)
             record(session, actor, "saved the provider", row.name, base_url=row.base_url, new_key=bool(key.strip()))
         return _without_key(row)
@@ -101,7 +112,7 @@ class Providers:
         with self.database.read() as session:
             permit(session, actor, Role.EDITOR)
         saved = self._row(provider_id)
-        headers = {"Authorization": f"Bearer {self.key_of(saved)}"} if saved.encrypted_key else {}
+        headers = _key_headers(saved.kind, self.key_of(saved))
         try:
             answer = httpx.get(f"{saved.base_url}/models", headers=headers, timeout=timeout_s, follow_redirects=False)
         except httpx.HTTPError as error:
@@ -114,6 +125,12 @@ class Providers:
         if row is None:
             raise NotFound("This provider does not exist.")
         return row
+
+
+def _key_headers(kind: str, key: str) -> dict[str, str]:
+    if kind == "anthropic":
+        return {"anthropic-version": ANTHROPIC_VERSION, **({"x-api-key": key} if key else {})}
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 def _checked(**given: object) -> ProviderInput:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 
+from storage.types import now
 from studio.access.actor import Actor, Role
+from studio.access.keys import Allowed
 from studio.bootstrap import build_studio
 from studio.cli.terminal import say, show_table
 from studio.settings import Settings
@@ -72,11 +75,20 @@ def person(username: str, role: Annotated[Role, typer.Option(help="What they may
     say(f"{studio.settings.web_url}/auth/link?token={token}")
 
 
-def key(project: str, name: str) -> None:
+def key(
+    project: str,
+    name: str,
+    scope: Annotated[list[str] | None, typer.Option(help="infer, report, feedback or read; all but read.")] = None,
+    days: Annotated[int, typer.Option(help="Days until it expires; 0 for never.")] = 0,
+    calls: Annotated[int, typer.Option(help="Calls to models a minute; 0 for no limit.")] = 0,
+    tokens: Annotated[int, typer.Option(help="Tokens a minute; 0 for no limit.")] = 0,
+) -> None:
     """Create an API key for a project; shown once."""
     studio = build_studio()
     found = studio.projects.find(project) or studio.projects.create(Actor.operator(), project)
-    _, secret = studio.keys.create(Actor.operator(), found.id, name)
+    ends = now() + timedelta(days=days) if days else None
+    allowed = Allowed(tuple(scope or ()), ends, calls or None, tokens or None)
+    _, secret = studio.keys.create(Actor.operator(), found.id, name, allowed)
     say(secret)
 
 

@@ -13,6 +13,7 @@ from studio.cli.find import ProjectName, model_named, project_named
 from studio.cli.places import Options, options_of
 from studio.cli.terminal import say, show_table, watch
 from studio.deploy.gates import certificate as proof_of
+from studio.deploy.splitting import ProviderShare
 from studio.errors import Conflict, InvalidInput, NotFound
 
 ME = Actor.operator()
@@ -72,6 +73,18 @@ def shift(revision_id: str, percent: float, reason: Reason = "") -> None:
     _tell(studio, studio.deployments.shift(ME, revision_id, percent, reason))
 
 
+def split(
+    alias: str,
+    shares: Annotated[list[str], typer.Argument(help="provider/model=percent, as openai/gpt-4.1=80; 0 is a fallback.")],
+    reason: Reason = "",
+    project: ProjectName = "",
+) -> None:
+    """Let several providers' models answer an alias, each with its share; made on first use."""
+    studio = build_studio()
+    found = project_named(studio, project)
+    _tell(studio, studio.deployments.split(ME, found.id, alias, [_share(each) for each in shares], reason))
+
+
 def undo(alias: str, project: ProjectName = "") -> None:
     """Take the alias back to its previous traffic split, at once."""
     studio = build_studio()
@@ -111,6 +124,18 @@ def certificate(alias: str, revision: Number = 0, project: ProjectName = "") -> 
         )
         if proof.get("diff"):
             say(str(proof["diff"]))
+
+
+def _share(written: str) -> ProviderShare:
+    named, _, percent = written.rpartition("=")
+    provider, _, model = named.partition("/")
+    try:
+        share = ProviderShare(provider.strip(), model.strip(), float(percent))
+    except ValueError:
+        share = ProviderShare("", "", 0)
+    if not share.provider or not share.model:
+        raise InvalidInput(f"Write {written!r} as provider/model=percent, for example openai/gpt-4.1=80.")
+    return share
 
 
 def _said(evidence: dict[str, Any]) -> str:
@@ -153,5 +178,5 @@ def _revision(studio: Studio, deployment: Deployment, number: int, ready: bool =
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    for command in (deploy, promote, shadow, shift, undo, releases, certificate):
+    for command in (deploy, promote, shadow, shift, split, undo, releases, certificate):
         app.command()(command)

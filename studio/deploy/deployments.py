@@ -17,10 +17,13 @@ from studio.deploy.overview import Overview, overview
 from studio.deploy.releasing import Releasing
 from studio.deploy.rows import deployment_of, revision_of
 from studio.deploy.serving import Serving
+from studio.deploy.splitting import Splitting
 
 
-class Deployments(Releasing, Serving):
-    """Everything about an alias: its verbs are in `releasing` (traffic) and `serving` (servers), its questions here."""
+class Deployments(Releasing, Serving, Splitting):
+    """Everything about an alias: its verbs are in `releasing` (traffic), `serving` (servers) and `splitting`
+    (providers), its questions here.
+    """
 
     def all(self, project_id: str) -> list[Deployment]:
         """The project's aliases, oldest first."""

@@ -15,13 +15,14 @@ from studio.deploy.shadow_log import ShadowLog
 from studio.gateway.app import Gateway
 from studio.gateway.asking import Asking
 from studio.gateway.endpoints.catalog import ENDPOINTS
+from studio.gateway.endpoints.models import Models
 from studio.gateway.intake import TakeFeedback, TakeReport
 from studio.gateway.keys import KeyCache, Resolves
 from studio.gateway.limits import Limits
 from studio.gateway.relay import Relay, Tools
 from studio.gateway.routing import Routing, Table
 from studio.gateway.shadowing import Shadowing
-from studio.gateway.status import Health, ListModels, Metrics
+from studio.gateway.status import Health, Metrics
 from studio.gateway.upstream.client import Upstreams
 from studio.gateway.webhooks import ArgillaEvents, Hook
 from studio.settings import Settings
@@ -70,7 +71,8 @@ def build_gateway(
     return Gateway(
         routes=[
             *(("POST", endpoint.path, Relay(endpoint, tools)) for endpoint in ENDPOINTS),
-            ("GET", "/v1/models", ListModels(cache, routing)),
+            ("GET", "/v1/models", Models(cache, routing)),
+            ("GET", "/v1/models/{name}", Models(cache, routing)),
             ("POST", "/v1/feedback", feedback),
             ("POST", "/v1/logs/{uid}/feedback", feedback),
             ("POST", "/v1/report", TakeReport(cache, routing, recorder, most)),

@@ -1,4 +1,4 @@
-"""GET /v1/models, /health and /metrics."""
+"""GET /health and /metrics."""
 
 from __future__ import annotations
 
@@ -6,24 +6,8 @@ from collections import Counter
 
 from studio.capture.journal import Journal
 from studio.gateway.http import Request
-from studio.gateway.keys import KeyCache
 from studio.gateway.routing import Routing
 from studio.gateway.shadowing import Shadowing
-
-
-class ListModels:
-    """GET /v1/models: the names that this key may use."""
-
-    def __init__(self, keys: KeyCache, routing: Routing) -> None:
-        self._keys = keys
-        self._routing = routing
-
-    async def __call__(self, request: Request) -> None:
-        """Answer in OpenAI's form."""
-        key = await self._keys.require(request)
-        names = self._routing.table.names(key.project_id)
-        data = [{"id": name, "object": "model", "created": 0, "owned_by": "whetstone"} for name in names]
-        await request.respond_json(200, {"object": "list", "data": data})
 
 
 class Health:

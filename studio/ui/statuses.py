@@ -22,7 +22,7 @@ _MEANING = {
     "publishing collecting draining open": "busy",
     "queued pending waiting planned new created draft paused": "waiting",
     "aborted cut cancelling disputed stale degraded": "warning",
-    "cancelled revoked excluded stopped retired closed inactive": "off",
+    "cancelled revoked expired excluded stopped retired closed inactive": "off",
 }
 _BY_WORD = {word: meaning for words, meaning in _MEANING.items() for word in words.split()}
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from storage.tables import ApiKey, Project
+from studio.access.keys import has_expired
 from studio.ui.components import empty_state, status_badge
 from studio.ui.formats import ago, plain
+from studio.ui.settings.key_form import allowed_fields, may
 from studio.ui.settings.secret import show_once
 from studio.ui.state import current_actor, current_studio, reported_errors
 
@@ -27,10 +29,15 @@ def keys_tab(project: Project) -> None:
 def _key_row(key: ApiKey) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small", key=f"k_{key.id}"):
         st.markdown(f":material/key: **{plain(key.name)}**", width=260)
-        st.markdown(f":gray[`{key.prefix}…`  created {ago(key.created_at)}, used {ago(key.last_used_at)}]")
+        st.markdown(f":gray[`{key.prefix}…`  created {ago(key.created_at)}, used {ago(key.last_used_at)}; {may(key)}]")
         if key.revoked_at:
             status_badge("revoked")
-        elif st.button("Revoke", key=f"revoke_{key.id}", type="tertiary", icon=":material/block:"):
+            return
+        if has_expired(key):
+            status_badge("expired")
+        if st.button("Change", key=f"change_{key.id}", type="tertiary", icon=":material/edit:"):
+            change_dialog(key)
+        if st.button("Revoke", key=f"revoke_{key.id}", type="tertiary", icon=":material/block:"):
             revoke_dialog(key)
 
 
@@ -39,11 +46,25 @@ def key_dialog(project: Project) -> None:
     """Names the key and shows it once."""
     with st.form("key_form", border=False):
         name = st.text_input("Name", placeholder="The program that uses it, for example checkout-service")
+        allowed = allowed_fields()
         if not st.form_submit_button("Create key", type="primary"):
             return
     with reported_errors():
-        key, secret = current_studio().keys.create(current_actor(), project.id, name)
+        key, secret = current_studio().keys.create(current_actor(), project.id, name, allowed)
         show_once(f"API key {plain(key.name)}", secret)
+
+
+@st.dialog("Change this key", icon=":material/key:")
+def change_dialog(key: ApiKey) -> None:
+    """What it may do from now on; its secret stays the same."""
+    with st.form("key_change_form", border=False):
+        st.markdown(f"**{plain(key.name)}**")
+        allowed = allowed_fields(key)
+        if not st.form_submit_button("Save key", type="primary"):
+            return
+    with reported_errors():
+        current_studio().keys.change(current_actor(), key.id, allowed)
+        st.rerun()
 
 
 @st.dialog("Revoke this key?", icon=":material/block:")

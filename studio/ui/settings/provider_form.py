@@ -8,9 +8,12 @@ import pandas as pd
 import streamlit as st
 
 from storage.tables import Project, Provider
+from studio.access.providers import KINDS
 from studio.ui.state import current_actor, current_studio, reported_errors
 
-COLUMNS = ("Model", "Prompt", "Completion")
+SIDES = {"Prompt": "prompt", "Completion": "completion", "Cached": "cached", "Cache write": "cache_write"}
+"""Columns of prices, and how a provider keeps them."""
+ADDRESSES = {"openai": "https://api.openai.com/v1", "anthropic": "https://api.anthropic.com/v1"}
 
 
 @st.dialog("Provider", icon=":material/hub:", width="medium")
@@ -20,10 +23,20 @@ def provider_dialog(project: Project, provider: Provider | None) -> None:
         known = provider is not None
         name = st.text_input("Name", provider.name if provider else "", disabled=known, placeholder="openai")
         address = provider.base_url if provider else ""
-        base_url = st.text_input("Address", address, placeholder="https://api.openai.com/v1")
+        kind = st.selectbox(
+            "Speaks like",
+            list(KINDS),
+            list(KINDS).index(provider.kind) if provider else 0,
+            format_func=KINDS.__getitem__,
+            key="provider_kind",
+        )
+        base_url = st.text_input("Address", address, placeholder=" or ".join(ADDRESSES.values()))
         hint = "Leave empty to keep the saved key" if known else "sk-…"
         key = st.text_input("API key", type="password", placeholder=hint, autocomplete="off")
-        st.caption("Models to forward, with prices in USD per million tokens. A single row * forwards every name.")
+        st.caption(
+            "Models to forward, with prices in USD per million tokens. A single row * forwards every name."
+            " Leave the prices of a cache empty where the prompt's counts."
+        )
         table = st.data_editor(
             model_table(provider), num_rows="dynamic", hide_index=True, key="provider_models", width="stretch"
         )
@@ -31,7 +44,7 @@ def provider_dialog(project: Project, provider: Provider | None) -> None:
             return
     with reported_errors():
         models, prices = models_and_prices(table)
-        current_studio().providers.save(current_actor(), project.id, name, base_url, key, models, prices)
+        current_studio().providers.save(current_actor(), project.id, name, base_url, key, models, prices, kind)
         st.rerun()
 
 
@@ -39,11 +52,11 @@ def model_table(provider: Provider | None) -> pd.DataFrame:
     """The provider's models as rows to edit."""
     prices = provider.prices if provider else {}
     rows = [
-        (name, prices.get(name, {}).get("prompt"), prices.get(name, {}).get("completion"))
+        (name, *(prices.get(name, {}).get(side) for side in SIDES.values()))
         for name in (provider.models if provider else ["*"])
     ]
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    return frame.astype({"Model": "string", "Prompt": "Float64", "Completion": "Float64"})
+    frame = pd.DataFrame(rows, columns=["Model", *SIDES])
+    return frame.astype({"Model": "string", **dict.fromkeys(SIDES, "Float64")})
 
 
 def models_and_prices(table: pd.DataFrame) -> tuple[list[str], dict[str, dict[str, float]]]:
@@ -59,5 +72,4 @@ def _text(cell: Any) -> str:
 
 
 def _prices(row: dict[Any, Any]) -> dict[str, float]:
-    sides = {"prompt": row["Prompt"], "completion": row["Completion"]}
-    return {side: float(price) for side, price in sides.items() if not pd.isna(price)}
+    return {side: float(row[column]) for column, side in SIDES.items() if not pd.isna(row.get(column))}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from storage.tables import Project, Provider
+from studio.access.providers import KINDS
 from studio.ui.components import empty_state
 from studio.ui.formats import plain
 from studio.ui.settings.provider_form import provider_dialog
@@ -14,7 +15,7 @@ from studio.ui.state import current_actor, current_studio, reported_errors
 def providers_tab(project: Project) -> None:
     """The upstreams the gateway may call for this project."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.caption("OpenAI-compatible upstreams. Their keys are encrypted and never shown again.", width="content")
+        st.caption("The upstreams of your calls. Their keys are encrypted and never shown again.", width="content")
         if st.button("Add provider", icon=":material/add:", type="primary", key="add_provider"):
             provider_dialog(project, None)
     providers = current_studio().providers.all(project.id)
@@ -28,7 +29,8 @@ def _provider_row(project: Project, provider: Provider) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small", key=f"v_{provider.id}"):
         st.markdown(f":material/hub: **{plain(provider.name)}**", width=260)
         names = ", ".join(provider.models) if provider.models != ["*"] else "every model"
-        st.markdown(f":gray[{plain(provider.base_url)} · {plain(names or 'no models yet')}]")
+        speaks = "" if provider.kind == "openai" else f" · speaks like {KINDS[provider.kind]}"
+        st.markdown(f":gray[{plain(provider.base_url)} · {plain(names or 'no models yet')}{speaks}]")
         if st.button("Test", key=f"test_{provider.id}", type="tertiary", icon=":material/network_check:"):
             with reported_errors():
                 found = current_studio().providers.test(current_actor(), provider.id)
