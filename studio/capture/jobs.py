@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from studio.capture.import_file import FileImport
+from studio.capture.import_uploads import Uploads
 from studio.jobs.context import JobContext
 
 
@@ -13,6 +13,12 @@ def import_file(context: JobContext) -> dict[str, Any]:
     """Import a file of calls; an uploaded file is removed once it is in the log."""
     work = FileImport(context)
     result = work.run()
-    if work.path.is_relative_to((context.settings.root / "uploads").resolve()):
-        Path(work.path).unlink(missing_ok=True)
+    Uploads(context.settings.root.resolve() / "uploads").remove(work.path)
     return result
+
+
+def fetch_dataset(context: JobContext) -> dict[str, Any]:
+    """Fetch a split of a dataset of the Hub into an upload."""
+    from studio.capture.import_hub import fetch
+
+    return fetch(context)

@@ -6,7 +6,19 @@ import sys
 
 import typer
 
-from studio.cli import admin, demo, deploying, elsewhere, labeling, loop, places, publishing, serving_places, training
+from studio.cli import (
+    admin,
+    demo,
+    deploying,
+    elsewhere,
+    importing,
+    labeling,
+    loop,
+    places,
+    publishing,
+    serving_places,
+    training,
+)
 from studio.cli.terminal import fail
 from studio.errors import StudioError
 
@@ -18,6 +30,7 @@ app = typer.Typer(
 )
 admin.add_to(app)
 loop.add_to(app)
+importing.add_to(app)
 deploying.add_to(app)
 training.add_to(app)
 places.add_to(app)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +10,7 @@ from studio.access.actor import Actor
 from studio.bootstrap import Studio, build_studio
 from studio.capture.filters import LogFilter
 from studio.cli.find import ProjectName, dataset_named, find_dataset, model_named, newest_version, project_named
-from studio.cli.report import comparison_table, imported, outcome
+from studio.cli.report import comparison_table, outcome
 from studio.cli.terminal import say, show_table, watch
 from studio.evaluate.verdict import verdicts
 
@@ -24,14 +23,6 @@ def sample(calls: int = 2100) -> None:
     studio = build_studio()
     done = watch(studio, studio.sample.start(ME, calls))
     say(f"Captured {done.result['captured']:,} calls, {done.result['corrections']:,} corrections by feedback.")
-
-
-def import_(path: Path, project: ProjectName = "") -> None:
-    """Import a file of calls (OpenAI-format JSONL); bad lines are listed, the rest goes in."""
-    studio = build_studio()
-    done = watch(studio, studio.imports.start(ME, project_named(studio, project).id, path, path.name))
-    for line in imported(done.result):
-        say(line)
 
 
 def curate(dataset: str, text: str = "", tag: Tags = None, project: ProjectName = "") -> None:
@@ -97,4 +88,3 @@ def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     for command in (sample, curate, freeze, base, evaluate, improve):
         app.command()(command)
-    app.command("import")(import_)

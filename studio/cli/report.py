@@ -24,10 +24,25 @@ def imported(result: dict[str, Any]) -> list[str]:
     lines = [
         f"Imported {result['imported']:,} calls; {result['duplicates']:,} already there, {result['errors']:,} refused."
     ]
-    lines += [f"  line {bad['line']}: {bad['reason']}" for bad in result["first_errors"][:SHOWN_LINES]]
+    if told := [f"{result[name]:,} {words}" for name, words in BESIDE.items() if result.get(name)]:
+        lines.append(f"  {'; '.join(told)}.")
+    lines += [f"  {_where(bad)}: {bad['reason']}" for bad in result["first_errors"][:SHOWN_LINES]]
     if result["errors"] > SHOWN_LINES:
         lines.append(f"  … all {result['errors']:,} are in {result['errors_file']}")
     return lines
+
+
+BESIDE = {
+    "feedback": "pieces of feedback put on calls",
+    "feedback_known": "pieces of feedback already there",
+    "skipped": "rows that are no calls left out",
+    "held_back": "calls kept out by the project's privacy settings",
+}
+
+
+def _where(bad: dict[str, Any]) -> str:
+    parts = [bad.get("file"), f"line {bad['line']}" if bad["line"] else "", bad.get("field")]
+    return ", ".join(part for part in parts if part)
 
 
 def _is_plain(value: Any) -> bool:

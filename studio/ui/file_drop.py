@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 _HTML = """
-<label class="drop"><input type="file" accept=".jsonl,.json,.ndjson,.txt" aria-label="File to import">
+<label class="drop"><input type="file" aria-label="File to import">
 <span class="text">Choose a file, or drop it here</span></label>
 <progress max="1" value="0" hidden></progress>
 <p role="status"></p>
@@ -35,7 +35,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       const found = request.response || {};
       request = null;
       bar.hidden = true;
-      if (found.job) { status.textContent = "Uploaded."; setTriggerValue("job", found.job); }
+      if (found.upload) { status.textContent = "Uploaded."; setTriggerValue("upload", found.upload); }
       else { status.textContent = found.error || "The upload failed. Try again."; input.value = ""; }
     };
     request.onerror = () => {
@@ -63,7 +63,7 @@ _component = st.components.v2.component("whetstone_file_drop", html=_HTML, css=_
 
 
 def file_drop(project_id: str, *, key: str) -> str | None:
-    """The file field; the id of the import job in the run after an upload has ended."""
-    result: Any = _component(key=key, data={"project": project_id}, on_job_change=lambda: None)
-    found: str | None = result.job
+    """The file field; the id of the upload in the run after it has ended."""
+    result: Any = _component(key=key, data={"project": project_id}, on_upload_change=lambda: None)
+    found: str | None = result.upload
     return found

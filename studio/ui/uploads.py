@@ -1,4 +1,4 @@
-"""POST /upload: a file from the browser straight to disk, however large, then an import job."""
+"""POST /upload: a file from the browser straight to disk, however large, to be previewed and then imported."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from storage.types import new_id
 from studio.access.actor import Actor, Role
 from studio.bootstrap import Studio
 from studio.errors import InvalidInput, NotAllowed, SignedOut, StorageFull, StudioError
@@ -35,26 +34,26 @@ class Uploads:
         return [Route("/upload", self.upload, methods=["POST"])]
 
     async def upload(self, request: Request) -> Response:
-        """Take the body as a file of `?project=` (id), named `?name=`, and start its import."""
+        """Take the body as a file of `?project=` (id), named `?name=`; the answer is the upload's id."""
         try:
-            return JSONResponse({"job": await self._import(request)})
+            return JSONResponse({"upload": await self._taken(request)})
         except StudioError as error:
             return JSONResponse({"error": error.message}, _status_of(error))
 
-    async def _import(self, request: Request) -> str:
+    async def _taken(self, request: Request) -> str:
         if not same_origin(request):
             raise NotAllowed("Upload from the Capture page of the studio itself.")
         actor = await run_in_threadpool(self._uploader, request.cookies.get(COOKIE, ""))
         project = await run_in_threadpool(self.studio.projects.get, request.query_params.get("project", ""))
         name = request.query_params.get("name", "upload").replace("\\", "/").rsplit("/", 1)[-1][:200] or "upload"
-        path = self.studio.settings.root / "uploads" / new_id()
+        uploads = self.studio.imports.uploads
+        upload = await run_in_threadpool(uploads.begin, actor, project.id, name)
         try:
-            await save_stream(request.stream(), path, int(request.headers.get("content-length", 0) or 0))
-            job = await run_in_threadpool(self.studio.imports.start, actor, project.id, path, name)
+            await save_stream(request.stream(), upload.path, int(request.headers.get("content-length", 0) or 0))
         except BaseException:
-            path.unlink(missing_ok=True)
+            uploads.remove(upload.path)
             raise
-        return str(job.id)
+        return upload.id
 
     def _uploader(self, token: str) -> Actor:
         """Who uploads; asked before the first byte, so that nobody without the role fills the disk."""

@@ -1,52 +1,71 @@
-"""Which importer reads a file, by how it begins."""
+"""The systems whose rows are understood. A row is recognised by what is in it, never by the file's name."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
-from pathlib import Path
+from typing import Any
 
+from studio.capture.importers.columns import ColumnMapping, Columns
 from studio.capture.importers.port import Importer
-from studio.errors import InvalidInput, NotFound
+from studio.errors import NotFound
 
-IMPORTERS: dict[str, str] = {"openai_jsonl": "studio.capture.importers.openai_jsonl:OpenAIJsonl"}
+COLUMNS = "columns"
+IMPORTERS: dict[str, str] = {
+    "helicone": "studio.capture.importers.helicone:Helicone",
+    "portkey": "studio.capture.importers.portkey:Portkey",
+    "langfuse": "studio.capture.importers.langfuse:Langfuse",
+    "litellm": "studio.capture.importers.litellm:LiteLLM",
+    "argilla": "studio.capture.importers.argilla_records:ArgillaRecords",
+    "openpipe": "studio.capture.importers.openpipe:OpenPipe",
+    "preference": "studio.capture.importers.preference:Preference",
+    "anthropic": "studio.capture.importers.anthropic:AnthropicMessages",
+    "sharegpt": "studio.capture.importers.sharegpt:ShareGPT",
+    "alpaca": "studio.capture.importers.sharegpt:Alpaca",
+    "openai": "studio.capture.importers.openai_chat:OpenAIChat",
+}
+"""The more particular ones first: where as many rows match several, the first one is taken."""
 ENTRY_POINT_GROUP = "whetstone.importers"
-HEAD = 4096
-
-REFUSED = (
-    (b"\x1f\x8b", "This file is packed with gzip. Unpack it first (gunzip), then import the .jsonl file."),
-    (b"PK\x03\x04", "This file is a zip archive. Unpack it first, then import the .jsonl file."),
-    (b"PAR1", "This file is Parquet. Write it as JSON lines first (DuckDB: COPY … TO 'calls.jsonl')."),
-    (b"\xff\xfe", "This file is UTF-16. Save it as UTF-8, then import it again."),
-    (b"\xfe\xff", "This file is UTF-16. Save it as UTF-8, then import it again."),
-)
-ARRAY = "This file is one JSON array. Write one object per line (jq -c '.[]' calls.json > calls.jsonl)."
 
 
-def importer(name: str) -> Importer:
+def names() -> list[str]:
+    """Every format, those of others first: they know their own rows best."""
+    return [*_others(), *IMPORTERS, COLUMNS]
+
+
+def importer(name: str, mapping: ColumnMapping | None = None) -> Importer:
     """The importer of a format. Raises NotFound."""
-    target = IMPORTERS.get(name) or {point.name: point.value for point in entry_points(group=ENTRY_POINT_GROUP)}.get(
-        name
-    )
+    if name == COLUMNS:
+        return Columns(mapping)
+    target = _others().get(name) or IMPORTERS.get(name)
     if target is None:
-        raise NotFound(f"There is no importer for {name!r}.")
+        raise NotFound(f"There is no importer for {name!r}. There are: {', '.join(names())}.")
     module, _, made = target.partition(":")
     found: Importer = getattr(import_module(module), made)()
     return found
 
 
-def recognise(path: Path) -> str:
-    """The format of a file. Raises InvalidInput with the fix where it cannot be one of ours."""
-    if not path.is_file():
-        raise InvalidInput(f"There is no file at {path}. Choose it again.")
-    with path.open("rb") as file:
-        head = file.read(HEAD)
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if not text:
-        raise InvalidInput("The file is empty. Choose a file with at least one line.")
-    for magic, fix in REFUSED:
-        if head.startswith(magic):
-            raise InvalidInput(fix)
-    if text.startswith(b"["):
-        raise InvalidInput(ARRAY)
-    return "openai_jsonl"
+def labels() -> dict[str, str]:
+    """Format → its name for people."""
+    return {name: importer(name).label for name in names()}
+
+
+def examples() -> dict[str, str]:
+    """Format → a row, shortened."""
+    return {name: importer(name).example for name in names()}
+
+
+def recognise(rows: Sequence[dict[str, Any]]) -> str:
+    """The format that most of these rows have; a table with columns of its own where none has."""
+    best, most = COLUMNS, 0
+    for name in [*_others(), *IMPORTERS]:
+        matches = importer(name).matches
+        hits = sum(matches(row) for row in rows)
+        if hits > most:
+            best, most = name, hits
+    return best
+
+
+def _others() -> dict[str, str]:
+    return {point.name: point.value for point in entry_points(group=ENTRY_POINT_GROUP)}

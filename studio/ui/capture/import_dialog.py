@@ -1,18 +1,71 @@
-"""Import calls from a file: upload, and what may be in it."""
+"""Import calls: drop a file or name a dataset, see how it will be read, correct that, and start."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from storage.tables import Project
+from studio.capture.import_uploads import Upload
+from studio.errors import NotFound
+from studio.ui.capture import import_state as state
+from studio.ui.capture.import_hub import hub_form
+from studio.ui.capture.import_preview import preview_and_start
 from studio.ui.file_drop import file_drop
+from studio.ui.formats import plain
+from studio.ui.state import current_actor, current_studio, reported_errors
+
+KINDS = "JSON lines, JSON, CSV, TSV, Parquet or Excel of any size; also packed (.gz, .zst, .bz2, .xz) or as a .zip."
+SOURCES = {"file": "A file", "hub": "Hugging Face Hub"}
 
 
-@st.dialog("Import calls", icon=":material/upload_file:")
 def import_dialog(project: Project) -> None:
-    """Upload a file; it goes straight to disk and is imported as a job."""
-    st.markdown("OpenAI chat JSON lines, one call per line, of any size:")
-    st.code('{"messages": [..., {"role": "assistant", ...}]}\n{"request": {...}, "response": {...}}', language=None)
-    if file_drop(project.id, key="import_file"):
-        st.rerun()
-    st.caption("Rows that cannot be read are listed with their line; the rest goes in. Importing twice adds nothing.")
+    """Open the dialog; it stays open over redraws of the page until it is closed."""
+    state.open_for(project.id)
+    _dialog(project)
+
+
+def keep_import_open(project: Project) -> None:
+    """On every run of the page: the dialog again, while it is open."""
+    if state.is_open(project.id):
+        _dialog(project)
+
+
+@st.dialog("Import calls", width="large", icon=":material/upload_file:", on_dismiss=state.close)
+def _dialog(project: Project) -> None:
+    upload = _chosen(project)
+    if upload is None:
+        _choose(project)
+    else:
+        preview_and_start(project, upload)
+
+
+def _chosen(project: Project) -> Upload | None:
+    upload_id = state.upload_id(project.id)
+    if not upload_id:
+        return None
+    try:
+        return current_studio().imports.upload(current_actor(), project.id, upload_id)
+    except NotFound as error:
+        state.forget_upload()
+        st.warning(plain(error.message), icon=":material/warning:")
+        return None
+
+
+def _choose(project: Project) -> None:
+    source = st.segmented_control(
+        "From", list(SOURCES), format_func=SOURCES.__getitem__, default="file", required=True, key="import_from",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    if source == "hub":
+        hub_form(project)
+        return
+    with reported_errors():
+        if uploaded := file_drop(project.id, key="import_file"):
+            state.choose_upload(project.id, uploaded)
+            st.rerun(scope="fragment")
+    st.caption(f"{KINDS} What it is shows in what is inside; the name does not matter. Importing twice adds nothing.")
+    with st.expander("What is recognised", icon=":material/fact_check:", key="import_formats"):
+        examples = current_studio().imports.examples()
+        for name, label in current_studio().imports.formats().items():
+            st.markdown(f"**{plain(label)}**")
+            st.code(examples[name], language=None, wrap_lines=True)

@@ -43,7 +43,7 @@ def import_context(
     tmp_path: Path, settings: Settings, database: Database, artifacts: Artifacts, project: Project
 ) -> Callable[[Path], JobContext]:
     def make(path: Path) -> JobContext:
-        spec = {"path": str(path), "project_id": project.id, "format": "openai_jsonl"}
+        spec = {"path": str(path), "project_id": project.id, "format": "openai"}
         folder = tmp_path / "run"
         folder.mkdir(exist_ok=True)
         return JobContext("job", 1, "import", spec, folder, settings, database, artifacts, project_id=project.id)

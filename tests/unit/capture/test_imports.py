@@ -110,26 +110,26 @@ def test_importing_the_same_file_again_adds_nothing(
 def test_a_cancelled_import_goes_on_where_it_stopped(
     tmp_path: Path, import_context: Context, database: Database
 ) -> None:
-    rows = [{"messages": [{"role": "user", "content": f"Q{n}"}, ANSWER]} for n in range(1300)]
-    path = write(tmp_path / "long.jsonl", *rows[:700], b"broken", *rows[700:])
+    rows = [{"messages": [{"role": "user", "content": f"Q{n}"}, ANSWER]} for n in range(5200)]
+    path = write(tmp_path / "long.jsonl", *rows[:2700], b"broken", *rows[2700:])
     context, asked = import_context(path), iter([False, True])
     context.stop_asked = lambda: next(asked)
     with pytest.raises(JobCancelled):
         import_file(context)
-    assert len(entries(database)) == 500
+    assert len(entries(database)) == 2000
     (context.folder / "errors.jsonl").write_bytes(b'{"line": 0, "reason": "left by a killed attempt"}\n')
     resumed = FileImport(import_context(path))
-    assert resumed.progress.line == 500
+    assert resumed.progress.line == 2000
     result = resumed.run()
-    assert (result["imported"], result["duplicates"], result["errors"]) == (1300, 0, 1)
-    assert result["first_errors"] == [{"line": 701, "reason": "Not valid JSON at column 1: Expecting value."}]
+    assert (result["imported"], result["duplicates"], result["errors"]) == (5200, 0, 1)
+    assert result["first_errors"] == [{"line": 2701, "field": "", "reason": "Not valid JSON at column 1: Expecting value."}]
     assert len((context.folder / "errors.jsonl").read_text().splitlines()) == 1
     assert FileImport(import_context(path)).run() == result
 
 
 def test_a_file_without_one_good_row_fails_with_the_first_reason(tmp_path: Path, import_context: Context) -> None:
     with pytest.raises(InvalidInput, match=r"None of the 2 rows.*Line 1: Not valid JSON"):
-        import_file(import_context(write(tmp_path / "bad.jsonl", b"a,b,c", b"1,2,3")))
+        import_file(import_context(write(tmp_path / "bad.jsonl", b'{"a": oops}', b'{"b": 1,}')))
 
 
 def test_a_file_of_blank_lines_is_told_apart_from_an_empty_one(tmp_path: Path, import_context: Context) -> None:
@@ -142,11 +142,13 @@ def test_a_file_of_blank_lines_is_told_apart_from_an_empty_one(tmp_path: Path, i
     [
         (b"", "empty"),
         (b"\xef\xbb\xbf \n", "empty"),
-        (b"\x1f\x8b\x08", "gunzip"),
-        (b"PK\x03\x04", "zip"),
+        (b"\x1f\x8b\x08", "Pack it again"),
+        (b"PK\x03\x04", "Pack it again"),
         (b"PAR1", "Parquet"),
-        (b"\xff\xfe{\x00", "UTF-8"),
-        (b'[{"messages": []}]', "one JSON array"),
+        (b"%PDF-1.7", "PDF"),
+        (b"7z\xbc\xaf\x27\x1c", "7-Zip"),
+        (b"\x00\x01\x02\x03", "not text"),
+        (b"only words\nof one column", "rows that can be recognised"),
     ],
 )
 def test_a_file_that_cannot_be_ours_is_refused_before_the_job(
@@ -201,13 +203,15 @@ def test_a_preview_shows_the_first_rows_and_errors(tmp_path: Path, database: Dat
 READ_ALL = """
 import resource, sys
 from pathlib import Path
-from studio.capture.importers.openai_jsonl import OpenAIJsonl
-from studio.capture.imports import call_values
-with open(sys.argv[1], "rb") as stream:
-    reader = OpenAIJsonl().read(stream)
-    call_values(next(reader), "p")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    rows = sum(1 for row in reader if call_values(row, "p"))
+from studio.capture.entries import entry_values
+from studio.capture.import_rows import record_of
+from studio.capture.importers.catalog import importer
+from studio.capture.importers.layouts.catalog import layout_of
+from studio.capture.importers.reading import read_rows
+reader = read_rows(layout_of(Path(sys.argv[1])), importer("openai"))
+entry_values(record_of(next(reader), "p"))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+rows = sum(1 for row in reader if entry_values(record_of(row, "p")))
 print(rows + 1, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
@@ -228,7 +232,7 @@ def test_a_line_longer_than_the_limit_is_refused_and_the_next_one_read(
 ) -> None:
     import io
 
-    from studio.capture.importers.lines import lines
+    from studio.capture.importers.layouts.lines import lines
 
     stream = io.BytesIO(b"short\n" + b"x" * 100 + b"\nnext\n")
     found = list(lines(stream, longest=40))

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from storage.tables import Project
 from studio.access.actor import Actor, Role
 from studio.bootstrap import Studio
-from studio.errors import InvalidInput, StorageFull
+from studio.errors import InvalidInput, NotFound, StorageFull
 from studio.ui.gate import COOKIE
 from studio.ui.uploads import Uploads, save_stream
 from tests.unit.ui.conftest import Browser
@@ -39,17 +39,29 @@ def files_in(studio: Studio) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()] if folder.exists() else []
 
 
-def test_a_file_lands_on_disk_and_its_import_is_queued(
+def test_a_file_lands_on_disk_for_the_one_who_sent_it(
     client: TestClient, studio: Studio, browser_of: Callable[[Role], Browser], open_project: Project
 ) -> None:
-    client.cookies.set(COOKIE, browser_of(Role.EDITOR).token)
+    editor, other = browser_of(Role.EDITOR), browser_of(Role.ADMIN)
+    client.cookies.set(COOKIE, editor.token)
     query = {"project": open_project.id, "name": "C:\\logs\\calls.jsonl"}
     answer = client.post("/upload", params=query, content=LINE * 100, headers=HERE)
     assert answer.status_code == 200, answer.text
-    job = studio.jobs.get(answer.json()["job"])
-    assert (job.kind, job.project_id, job.title) == ("import", open_project.id, "Import calls.jsonl")
-    (path,) = files_in(studio)
-    assert path.read_bytes() == LINE * 100 and str(path) == job.spec["path"]
+    actor = studio.people.actor_for(editor.token)
+    stranger = studio.people.actor_for(other.token)
+    assert actor and stranger
+    upload = studio.imports.upload(actor, open_project.id, answer.json()["upload"])
+    assert (upload.name, upload.by) == ("calls.jsonl", actor.username)
+    assert upload.path.read_bytes() == LINE * 100
+    elsewhere = studio.projects.create(Actor.operator(), "another")
+    for who, where, which in [
+        (stranger, open_project.id, upload.id),
+        (actor, elsewhere.id, upload.id),
+        (actor, open_project.id, "../" + upload.id),
+        (actor, open_project.id, "0" * 32),
+    ]:
+        with pytest.raises(NotFound, match="Upload it again"):
+            studio.imports.upload(who, where, which)
 
 
 @pytest.mark.parametrize(
@@ -79,10 +91,8 @@ def test_others_and_other_sites_are_refused_and_leave_nothing_on_disk(
     assert files_in(studio) == []
 
 
-@pytest.mark.parametrize(
-    ("project", "body", "why"), [("gone", LINE, "does not exist"), ("", b"", "is empty"), ("", b"PK\x03\x04..", "zip")]
-)
-def test_what_cannot_be_imported_is_explained_and_removed(
+@pytest.mark.parametrize(("project", "body", "why"), [("gone", LINE, "does not exist"), ("", b"", "is empty")])
+def test_what_cannot_be_taken_is_explained_and_removed(
     client: TestClient,
     studio: Studio,
     browser_of: Callable[[Role], Browser],

@@ -1,0 +1,165 @@
+"""How a file will be imported: what it was recognised as, its columns, its first calls, its errors; and the start."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from storage.tables import Project
+from studio.capture.import_preview import PartPreview, Preview
+from studio.capture.import_uploads import Upload
+from studio.capture.importers.catalog import COLUMNS
+from studio.errors import StudioError
+from studio.ui.capture import import_state as state
+from studio.ui.capture.import_mapping import mapping_editor
+from studio.ui.formats import plain
+from studio.ui.state import current_actor, current_studio, reported_errors
+
+EACH = ""
+"""Each file of a bundle as it is recognised."""
+ROW_HEIGHT = 34
+MOST_SHOWN = 8
+
+
+def preview_and_start(project: Project, upload: Upload) -> None:
+    """The preview with what can be changed about it, and the buttons."""
+    _headline(upload)
+    try:
+        preview = _preview(upload, EACH, None)
+        chosen = _format(preview, upload)
+        if chosen != preview.format:
+            preview = _preview(upload, chosen, None)
+        mapping = None
+        if preview.format == COLUMNS:
+            mapping = mapping_editor(preview, key=f"import_map_{upload.id}")
+            preview = _preview(upload, COLUMNS, mapping)
+    except StudioError as error:
+        st.error(plain(error.message), icon=":material/error:")
+        _buttons(project, upload, None, EACH, None)
+        return
+    _parts(preview.parts)
+    _looks(preview)
+    several = bool(preview.parts) and chosen == _preview(upload, EACH, None).format
+    _buttons(project, upload, preview, EACH if several else preview.format, mapping)
+
+
+def _headline(upload: Upload) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f":material/description: **{plain(upload.name)}**", width="content")
+        st.space("stretch")
+        if st.button("Choose another", key="import_again", type="tertiary", icon=":material/undo:"):
+            state.forget_upload()
+            st.rerun(scope="fragment")
+
+
+def _format(preview: Preview, upload: Upload) -> str:
+    labels = current_studio().imports.formats()
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        chosen: str = st.selectbox(
+            "Recognised as",
+            list(labels),
+            index=list(labels).index(preview.format),
+            format_func=labels.__getitem__,
+            key=f"import_format_{upload.id}",
+            help="By what its rows hold. Change it where that is not what they are.",
+            width=320,
+        )
+        told = [f"{preview.layout}, {_size(preview.size)}", *preview.notes]
+        st.caption(plain(" · ".join(note.rstrip(".") for note in told)))
+    return chosen
+
+
+def _parts(parts: list[PartPreview]) -> None:
+    if not parts:
+        return
+    unread = [part for part in parts if part.problem]
+    st.caption(f"{len(parts)} files in the archive, each read as what it is.")
+    for part in unread[:5]:
+        st.warning(plain(f"{part.name}: {part.problem}"), icon=":material/warning:")
+
+
+def _looks(preview: Preview) -> None:
+    if preview.lacks:
+        st.info(plain(preview.lacks), icon=":material/edit:")
+        return
+    names = [f"Calls ({_first(preview.calls)})"]
+    names += [f"Refused rows ({len(preview.errors)})"] if preview.errors else []
+    names += [f"Feedback ({len(preview.feedback)})"] if preview.feedback else []
+    names += ["As in the file"]
+    for name, tab in zip(names, st.tabs(names), strict=True):
+        with tab:
+            _tab(name, preview)
+
+
+def _tab(name: str, preview: Preview) -> None:
+    if name.startswith("Calls"):
+        _calls(preview)
+    elif name.startswith("Refused"):
+        _table([{"row": error.line, "field": error.field, "what is wrong": error.reason} for error in preview.errors])
+    elif name.startswith("Feedback"):
+        _table([{key: said.get(key) for key in ("kind", "name", "value", "text")} for said in preview.feedback])
+    else:
+        _table(preview.rows)
+
+
+def _calls(preview: Preview) -> None:
+    if not preview.calls:
+        why = preview.skipped[0].reason if preview.skipped else "Only feedback on calls that are in the log already."
+        st.caption(plain(why if preview.skipped or preview.feedback else "None of the first rows holds a call."))
+        return
+    _table([_line(call) for call in preview.calls])
+    st.caption("The first rows, as they will look. Nothing is imported yet.")
+
+
+def _line(call: dict[str, Any]) -> dict[str, Any]:
+    system = next((message.get("content") for message in call["messages"] if message.get("role") == "system"), "")
+    shown = {
+        "prompt": call["prompt_text"],
+        "reply": call["reply_text"] or call["error"] or "",
+        "model": call["model"],
+        "time": call["created_at"].strftime("%Y-%m-%d %H:%M"),
+        "system": system if isinstance(system, str) else json.dumps(system),
+        "tags": ", ".join(f"{name}={value}" for name, value in call["tags"].items()),
+        "latency": f"{call['latency_ms']:,.0f} ms" if call["latency_ms"] else "",
+        "cost": f"${call['cost_usd']:.5f}" if call["cost_usd"] else "",
+    }
+    return {name: value[:300] for name, value in shown.items()}
+
+
+def _table(rows: list[dict[str, Any]]) -> None:
+    frame = pd.DataFrame(rows)
+    frame = frame.loc[:, [name for name in frame if frame[name].map(lambda value: value not in ("", None)).any()]]
+    st.dataframe(frame, hide_index=True, row_height=ROW_HEIGHT, height=min(len(rows), MOST_SHOWN) * ROW_HEIGHT + 38)
+
+
+def _buttons(
+    project: Project, upload: Upload, preview: Preview | None, format: str, mapping: dict[str, list[str]] | None
+) -> None:
+    ready = preview is not None and not preview.lacks and bool(preview.calls or preview.feedback)
+    if preview is not None and not preview.lacks and not ready:
+        st.warning("None of the first rows can be imported as this. Change what the file is read as.")
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        clicked = st.button("Import", type="primary", key="import_now", icon=":material/upload:", disabled=not ready)
+    if clicked:
+        with reported_errors():
+            current_studio().imports.start(
+                current_actor(), project.id, upload.path, upload.name, format=format or None, mapping=mapping
+            )
+            state.close()
+            st.rerun()
+
+
+@st.cache_data(ttl=600, max_entries=200, show_spinner="Reading the first rows", hash_funcs={Upload: lambda one: one.id})
+def _preview(upload: Upload, format: str, mapping: dict[str, list[str]] | None) -> Preview:
+    return current_studio().imports.preview(upload.path, mapping, format=format, name=upload.name)
+
+
+def _first(calls: list[Any]) -> str:
+    return f"first {len(calls)}" if len(calls) > 1 else str(len(calls))
+
+
+def _size(size: int) -> str:
+    return f"{size:,} bytes" if size < 10_000 else f"{size / 1e3:,.0f} kB" if size < 1e7 else f"{size / 1e6:,.0f} MB"
