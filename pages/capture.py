@@ -3,10 +3,11 @@
 import streamlit as st
 
 from studio.access.actor import Role
-from studio.ui.capture import actions, view
-from studio.ui.capture.drawer import drawer
-from studio.ui.capture.filters import filter_row, range_choice
-from studio.ui.capture.import_dialog import import_dialog
+from studio.ui.capture import actions, explorer, place
+from studio.ui.capture.connect import connect_dialog, first_calls
+from studio.ui.capture.import_dialog import import_dialog, keep_import_open
+from studio.ui.capture.results import job_results
+from studio.ui.capture.templates import templates_view
 from studio.ui.components import active_jobs, empty_state, next_step, page_header
 from studio.ui.settings.secret import shown_once
 from studio.ui.state import current_actor, current_project, current_studio
@@ -27,22 +28,23 @@ if project is None:
     st.stop()
 shown_once()
 active_jobs(project.id, ("import", "add_logs", "sample_traffic"))
-view.job_results(project)
+job_results(project)
+keep_import_open(project)
 if not captured:
-    actions.first_calls(project)
+    first_calls(project)
     st.stop()
 
+place.arrive()
 with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-    range_choice()
+    tab = explorer.tabs()
     st.space("stretch")
     if st.button("Connect", icon=":material/cable:", key="connect_feature"):
-        actions.connect_dialog(project)
-    if st.button("Import a file", icon=":material/upload_file:", key="import", disabled=not actor.can(Role.EDITOR)):
+        connect_dialog(project)
+    if st.button("Import", icon=":material/upload_file:", key="import", disabled=not actor.can(Role.EDITOR)):
         import_dialog(project)
-criteria = filter_row(project, studio.logs.facets(project.id))
-view.explorer(project, criteria)
-if add:
-    actions.add_dialog(project)
+if tab == "templates":
+    templates_view(project)
 else:
-    drawer(project)
+    explorer.calls(project)
+    actions.asked_for(project, everything=add)
 next_step("Clean the examples and freeze a version on Curate", "curate")

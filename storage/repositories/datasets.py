@@ -45,6 +45,12 @@ class ExampleRepository(Repository[Example]):
         found = [row for step in _steps(log_ids) for row in self.session.exec(query.where(_log_in(step)))]
         return {row.log_entry_id: row for row in found if row.log_entry_id is not None}
 
+    def of_log(self, log_entry_id: int) -> list[tuple[Example, Dataset]]:
+        """The examples made from a log entry, with their datasets."""
+        query = select(Example, Dataset).join(Dataset, col(Dataset.id) == Example.dataset_id)
+        found = self.session.exec(query.where(Example.log_entry_id == log_entry_id).order_by(col(Example.id)))
+        return [(example, dataset) for example, dataset in found]
+
     def by_hashes(self, dataset_id: str, hashes: Collection[str]) -> list[Example]:
         """The dataset's examples with one of these prompts, oldest first."""
         query = select(Example).where(Example.dataset_id == dataset_id).order_by(col(Example.id))

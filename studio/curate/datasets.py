@@ -20,6 +20,7 @@ from studio.access.actor import Actor, Role, permit
 from studio.capture.filters import LogFilter
 from studio.capture.logs import Logs
 from studio.curate import freeze as freezing
+from studio.curate import picked
 from studio.curate.decisions import BY_HAND, PastDecision, history_of
 from studio.curate.examples import set_answer
 from studio.curate.exporters import exporter, write_version
@@ -124,6 +125,23 @@ class Datasets:
         with self.database.write() as session:
             permit(session, actor, Role.EDITOR)
             return take_in(session, found_dataset(session, dataset_id), entries)
+
+    def pick(self, actor: Actor, dataset_id: str, uids: Sequence[str]) -> list[Example]:
+        """Add calls picked by hand at once; their examples, in the order of the calls."""
+        with self.database.write() as session:
+            permit(session, actor, Role.EDITOR)
+            return picked.pick(session, found_dataset(session, dataset_id), uids)
+
+    def mark_golden(self, actor: Actor, dataset_id: str, uids: Sequence[str]) -> picked.Golden:
+        """Make calls golden examples whose answers this person stands by as they are."""
+        with self.database.write() as session:
+            permit(session, actor, Role.EDITOR)
+            return picked.mark_golden(session, found_dataset(session, dataset_id), uids, actor.username)
+
+    def made_of(self, log_entry_id: int) -> list[tuple[Example, Dataset]]:
+        """The examples that a call became, with their datasets."""
+        with self.database.read() as session:
+            return ExampleRepository(session).of_log(log_entry_id)
 
     def summary(self, dataset_id: str) -> DatasetSummary:
         """How many examples are in and out, and why."""

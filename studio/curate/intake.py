@@ -66,6 +66,11 @@ def take_in(session: Session, dataset: Dataset, entries: Iterable[LogEntry]) -> 
     return Added(len(batch), len(fresh), len(changed), len(known) - len(changed), left_out)
 
 
+def settle(examples: ExampleRepository, dataset_id: str, changed: list[Example]) -> None:
+    """Let examples that changed in, out as duplicates, or in instead of those they beat."""
+    _settle_duplicates(examples, dataset_id, [], changed)
+
+
 def _refresh(example: Example, entry: LogEntry) -> bool:
     changed = take_feedback(example, entry)
     if changed and example.excluded is None:

@@ -45,6 +45,8 @@ class TaskDraft:
     """Share of the task that are verified examples with known answers, mixed in to measure people."""
     deadline: datetime | None = None
     seed: int = 0
+    examples: tuple[str, ...] = ()
+    """Examples chosen by hand; where there are any, no sample is drawn."""
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,10 @@ def is_split(draft: TaskDraft) -> bool:
 def _sampled(session: Session, draft: TaskDraft, notes: list[str]) -> list[Planned]:
     compares = template(draft.template).needs_candidates
     wanted = draft.size if not compares else len(SampleRepository(session).candidates(draft.dataset_id))
-    chosen = choose(session, draft.dataset_id, wanted, draft.sample, draft.sample_by, draft.seed)
+    if draft.examples:
+        chosen = _by_hand(session, draft)
+    else:
+        chosen = choose(session, draft.dataset_id, wanted, draft.sample, draft.sample_by, draft.seed)
     if compares:
         items = _to_compare(session, draft, chosen)
     else:
@@ -82,6 +85,12 @@ def _sampled(session: Session, draft: TaskDraft, notes: list[str]) -> list[Plann
     if items and len(items) < draft.size:
         notes.append(f"{len(items):,} examples fit this sample; {draft.size:,} were asked for.")
     return items
+
+
+def _by_hand(session: Session, draft: TaskDraft) -> list[Chosen]:
+    """The chosen examples that can be sent: in, with an answer, not out with people already."""
+    able = {each.id for each in SampleRepository(session).candidates(draft.dataset_id)}
+    return [Chosen(key, "chosen by hand") for key in draft.examples if key in able][: draft.size]
 
 
 def _to_compare(session: Session, draft: TaskDraft, chosen: Sequence[Chosen]) -> list[Planned]:

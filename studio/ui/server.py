@@ -26,6 +26,7 @@ from studio.errors import StudioError
 from studio.ports import holder, is_free
 from studio.settings import Settings
 from studio.ui.argilla_door import ArgillaDoor
+from studio.ui.downloads import Downloads
 from studio.ui.gate import AuthGate
 from studio.ui.sign_in import SignInPages
 from studio.ui.uploads import Uploads
@@ -57,6 +58,7 @@ def build_app(settings: Settings) -> st.App:
         routes=[
             *pages.routes(),
             *Uploads(studio).routes(),
+            *Downloads(studio).routes(),
             *ArgillaDoor(studio).routes(),
             Route("/health", health),
             Route("/favicon.png", favicon),

@@ -76,11 +76,7 @@ def capture(page: Page) -> None:
 def open_first_call(page: Page) -> None:
     expect(page.get_by_test_id("stProgress")).to_have_count(0, timeout=JOB_MS)  # the job's panel is gone
     settled(page)
-    page.wait_for_timeout(1000)  # the table's canvas draws after the script has run
-    box = page.get_by_test_id("stDataFrame").first.bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + 16, box["y"] + 54)
-    drawer = page.get_by_role("dialog")
+    drawer = open_dialog(page, page.get_by_role("table", name="Captured calls").locator("tbody tr").first)
     expect(drawer).to_contain_text("Triage the ticket as JSON.")
     page.keyboard.press("Escape")
     expect(drawer).to_have_count(0)

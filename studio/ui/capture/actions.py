@@ -1,105 +1,132 @@
-"""What one does on the Capture page: add calls to a dataset, connect a feature, import a file, load the sample."""
+"""What one does with calls: add them to a dataset, send them to label, mark them as golden; load the sample."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from storage.tables import Dataset, Project
-from studio.access.actor import Role
-from studio.ui.capture.filters import calls_in_words, chosen_filter
-from studio.ui.capture.import_dialog import import_dialog
-from studio.ui.navigation import page_named
-from studio.ui.settings.secret import show_once
+from studio.capture.filters import LogFilter
+from studio.curate.picked import MOST, Golden
+from studio.errors import InvalidInput
+from studio.label.draft import TaskDraft
+from studio.ui.capture import place
+from studio.ui.capture.listing import ASKED
+from studio.ui.label.send import free_name
+from studio.ui.navigation import page_path
 from studio.ui.state import current_actor, current_studio, open_project, reported_errors
 
 NEW = "New dataset"
+Uids = tuple[str, ...]
+
+
+def asked_for(project: Project, everything: bool = False) -> bool:
+    """Open the dialog that somebody asked for, with the calls they selected; no calls means all that are shown."""
+    verb, uids = st.session_state.pop(ASKED, ("dataset", ()) if everything else ("", ()))
+    dialogs = {"dataset": add_dialog, "label": label_dialog, "golden": golden_dialog}
+    if verb not in dialogs:
+        return False
+    dialogs[verb](project, uids)
+    return True
 
 
 @st.dialog("Add to dataset", icon=":material/playlist_add:")
-def add_dialog(project: Project) -> None:
-    """Choose or make a dataset, and add every call that the filters show."""
-    criteria = chosen_filter(project)
-    datasets = current_studio().datasets.all(project.id)
-    names = [dataset.name for dataset in datasets]
-    matched = calls_in_words(current_studio().logs.count(criteria))
-    st.markdown(f"{matched} matched by the filters. Calls already added are skipped.")
-    chosen = st.selectbox("Dataset", [*names, NEW], key="add_to", accept_new_options=False)
-    name = st.text_input("Name", value="" if names else "main", max_chars=120, key="add_name") if chosen == NEW else ""
+def add_dialog(project: Project, uids: Uids = ()) -> None:
+    """Choose or make a dataset, and add the selected calls, or every call that the filters show."""
+    criteria = chosen_calls(project, uids)
+    st.markdown(f"{_how_many(criteria)} Calls already added are skipped.")
+    chosen, name = _which_dataset(project)
     st.caption("Repeated prompts, failed calls and broken answers go in as left out, with the reason.")
     if st.button("Add calls", type="primary", key="add_now"):
         with reported_errors():
-            dataset = _dataset(project, datasets, chosen, name)
-            current_studio().datasets.add_logs(current_actor(), dataset.id, criteria)
+            current_studio().datasets.add_logs(current_actor(), _dataset(project, chosen, name).id, criteria)
             st.rerun()
 
 
-def _dataset(project: Project, datasets: list[Dataset], chosen: str, name: str) -> Dataset:
-    if chosen == NEW:
-        return current_studio().datasets.create(current_actor(), project.id, name)
-    return next(dataset for dataset in datasets if dataset.name == chosen)
-
-
-@st.dialog("Connect your feature", width="medium", icon=":material/cable:")
-def connect_dialog(project: Project) -> None:
-    """The lines to change, and a key."""
-    snippet(project)
-
-
-def snippet(project: Project) -> None:
-    """How calls get here: base URL, key and model name, ready to copy."""
-    gateway = current_studio().settings.gateway_url
-    st.markdown(":gray[Set two arguments where your code makes its OpenAI client. Nothing else changes.]")
-    python = f'client = OpenAI(\n    base_url="{gateway}/v1",\n    api_key="wk-…",\n)\n'
-    call = f"client.chat.completions.create(model={_model_name(project)!r}, messages=[...])"
-    st.code(f"from openai import OpenAI\n\n{python}{call}", language="python")
-    if current_actor().can(Role.EDITOR):
-        _new_key(project)
-    settings = page_named("settings")
-    if current_actor().role in settings.seen_by:
-        st.page_link(settings.path, label="Add your provider's address and key", icon=":material/dns:")
-    with st.expander("Send feedback from your product", icon=":material/thumbs_up_down:", key="feedback_snippet"):
-        st.code(
-            f"curl {gateway}/v1/feedback -H 'Authorization: Bearer wk-…' \\\n"
-            '  -d \'{"external_id": "<the answer\\\'s id>", "kind": "thumbs", "value": 1}\'',
-            language="bash",
-        )
-
-
-def _new_key(project: Project) -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        name = st.text_input("API key for", placeholder="The program that uses it", key="capture_key_name")
-        if st.button("Create API key", icon=":material/key:", key="capture_new_key"):
-            with reported_errors():
-                key, secret = current_studio().keys.create(current_actor(), project.id, name)
-                show_once(f"API key of {key.name}", secret)
-
-
-def _model_name(project: Project) -> str:
+@st.dialog("Send to label", icon=":material/label:")
+def label_dialog(project: Project, uids: Uids = ()) -> None:
+    """Add the calls to a dataset and ask teammates whether the answers are right."""
     studio = current_studio()
-    aliases = [deployment.alias for deployment in studio.deployments.all(project.id)]
-    names = [name for provider in studio.providers.all(project.id) for name in provider.models if name != "*"]
-    return next(iter([*aliases, *names]), "gpt-4o-mini")
+    st.markdown(f"{_how_many(chosen_calls(project, uids))} They join a dataset, and teammates say what is right.")
+    chosen, name = _which_dataset(project)
+    title = st.text_input("Name of the task", free_name([task.name for task in studio.labeling.all(project.id)]))
+    people = st.multiselect("Who", studio.labeling.teammates(), placeholder="Everybody who may label", key="label_who")
+    answers = st.segmented_control("Answers per call", [1, 2, 3], default=1, required=True, key="label_answers")
+    if st.button("Send", type="primary", key="label_now", icon=":material/send:"):
+        with reported_errors():
+            dataset = _dataset(project, chosen, name)
+            examples = studio.datasets.pick(current_actor(), dataset.id, _listed(project, uids))
+            ids = tuple(example.id for example in examples)
+            draft = TaskDraft(
+                dataset.id, title, size=len(ids), answers_per_item=answers or 1, people=tuple(people), examples=ids
+            )
+            made = studio.labeling.create(current_actor(), draft)
+            st.switch_page(page_path("label"), query_params={"id": made.id})
 
 
-def first_calls(project: Project) -> None:
-    """No call yet: connect, import, or look at the sample."""
-    with st.container(border=True, key="first_calls", gap="small"):
-        st.markdown("#### No calls yet")
-        snippet(project)
-        _wait_for_calls(project.id)
-    makes = current_actor().can(Role.EDITOR)
-    with st.container(horizontal=True, gap="small"):
-        if st.button("Import a file", icon=":material/upload_file:", key="first_import", disabled=not makes):
-            import_dialog(project)
-        if st.button("Load the sample project", icon=":material/science:", key="first_sample", disabled=not makes):
-            load_sample()
+@st.dialog("Mark as golden", icon=":material/verified:")
+def golden_dialog(project: Project, uids: Uids = ()) -> None:
+    """Make the calls golden examples: a person stands by their answers, and no model is trained on them."""
+    st.markdown(f"{_how_many(chosen_calls(project, uids))} You say that each answer, or its correction, is right.")
+    chosen, name = _which_dataset(project)
+    st.caption("Golden examples measure models on Evaluate. Their prompts are never trained on.")
+    if st.button("Mark as golden", type="primary", key="golden_now"):
+        with reported_errors():
+            dataset = _dataset(project, chosen, name)
+            done = current_studio().datasets.mark_golden(current_actor(), dataset.id, _listed(project, uids))
+            st.toast(golden_words(done, dataset.name), icon=":material/verified:", duration="long")
+            st.rerun()
 
 
-@st.fragment(run_every=2)
-def _wait_for_calls(project_id: str) -> None:
-    if current_studio().logs.newest_id(project_id):
-        st.rerun()
-    st.caption(":material/hourglass_empty: Waiting for the first call…")
+def golden_words(done: Golden, dataset: str) -> str:
+    """What marking did, in words."""
+    words = f"{done.marked:,} golden {'example' if done.marked == 1 else 'examples'} in {dataset}."
+    if done.moved:
+        words += f" {done.moved:,} were training examples: freeze a new version before you train or evaluate."
+    if done.unusable:
+        words += f" {done.unusable:,} failed or have no answer; correct them first."
+    return words
+
+
+def chosen_calls(project: Project, uids: Uids) -> LogFilter:
+    """The selected calls, or what the address means."""
+    return LogFilter(project.id, uids=uids) if uids else place.criteria(project)
+
+
+def _listed(project: Project, uids: Uids) -> Uids:
+    """The selected calls, or those that the filters show, where they are few enough to be picked by hand."""
+    if uids:
+        return uids
+    criteria, found, after = place.criteria(project), list[str](), None
+    while True:
+        page = current_studio().explorer.page(criteria, place.order(), after, 100)
+        found += [row.uid for row in page.rows]
+        after = page.next
+        if not after or len(found) > MOST:
+            break
+    if len(found) > MOST:
+        raise InvalidInput(f"The filters show more than {MOST} calls. Narrow them, or add everything to a dataset.")
+    return tuple(found)
+
+
+def _how_many(criteria: LogFilter) -> str:
+    if criteria.uids:
+        return f"**{len(criteria.uids):,}** selected {'call' if len(criteria.uids) == 1 else 'calls'}."
+    count = current_studio().explorer.count(criteria)
+    return f"**{count}** {'call' if count.n == 1 and count.exact else 'calls'} matched by the filters."
+
+
+def _which_dataset(project: Project) -> tuple[str, str]:
+    names = [dataset.name for dataset in current_studio().datasets.all(project.id)]
+    chosen = st.selectbox("Dataset", [*names, NEW], key="add_to")
+    name = st.text_input("Name", value="" if names else "main", max_chars=120, key="add_name") if chosen == NEW else ""
+    return chosen, name
+
+
+def _dataset(project: Project, chosen: str, name: str) -> Dataset:
+    datasets = current_studio().datasets
+    if chosen == NEW:
+        return datasets.create(current_actor(), project.id, name)
+    return next(dataset for dataset in datasets.all(project.id) if dataset.name == chosen)
 
 
 def load_sample() -> None:

@@ -1,139 +1,137 @@
-"""One call in a drawer: the conversation as plain text, its facts, and feedback."""
+"""One call in a drawer: what was said, its figures, raw JSON, related calls, and feedback; on to the next one."""
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import streamlit as st
 
-from storage.tables import Feedback, LogEntry, Project
-from studio.access.actor import Role
-from studio.capture.text import content_text
-from studio.ui.capture.view import OPENED
+from storage.tables import LogEntry, Project
+from studio.errors import NotFound
+from studio.ui.capture import place, questions
+from studio.ui.capture.address import toggled
+from studio.ui.capture.conversation import conversation
+from studio.ui.capture.facts import details, facts_of
+from studio.ui.capture.listing import SHOWN
+from studio.ui.capture.parts import part, told
+from studio.ui.capture.raw import raw
+from studio.ui.capture.related import related
+from studio.ui.capture.said import feedback
 from studio.ui.components import status_badge
-from studio.ui.formats import ago, milliseconds, money, plain
-from studio.ui.state import current_actor, current_studio, reported_errors
+from studio.ui.formats import ago, plain
+from studio.ui.state import current_studio, reported_errors
 
-ICONS = {"system": ":material/settings:", "developer": ":material/settings:", "tool": ":material/build:"}
-WORDS = {"thumbs": "Thumbs", "score": "Score", "comment": "Comment", "correction": "Correction", "metric": "Metric"}
+PANELS = {"talk": "Conversation", "raw": "Raw", "related": "Related", "facts": "Details"}
+KEY = "open_call"
+
+_CALL = part("call")
 
 
 def drawer(project: Project) -> None:
     """Open the call that the address names, if it names one."""
-    uid = st.query_params.get(OPENED)
+    uid = place.one("call")
     if not uid:
         return
     with reported_errors():
-        _conversation(current_studio().logs.entry(project.id, uid))
+        current_studio().logs.entry(project.id, uid)
+        _drawer(project)
         return
     close()
 
 
 def close() -> None:
     """Forget the open call."""
-    st.query_params.pop(OPENED, None)
+    place.set_one("call")
+    place.set_one("panel")
 
 
-@st.dialog("Conversation", width="medium", position="right", icon=":material/forum:", on_dismiss=close)
-def _conversation(entry: LogEntry) -> None:
-    _facts(entry)
-    if entry.error:
-        st.error(plain(entry.error), icon=":material/error:")
-    for message in [*entry.messages, *([entry.reply] if entry.reply else [])]:
-        _message(message)
-    _feedback(entry)
-    _details(entry)
-
-
-def _facts(entry: LogEntry) -> None:
-    about = "estimated" if entry.tokens_estimated else "reported by the server"
-    with st.container(horizontal=True, gap="small"):
-        status_badge(entry.status)
-        st.badge(plain(entry.model or "no model"), color="blue", icon=":material/alternate_email:")
-        if entry.served_model not in ("", entry.model):
-            st.badge(plain(entry.served_model), color="gray", icon=":material/memory:")
-        st.badge(milliseconds(entry.latency_ms), color="gray", icon=":material/timer:")
-        st.badge(f"{entry.prompt_tokens:,} + {entry.completion_tokens:,} tokens", color="gray", help=about)
-        st.badge(money(entry.cost_usd), color="gray", icon=":material/payments:")
-        for name, value in entry.tags.items():
-            st.badge(plain(f"{name}={value}"), color="violet", icon=":material/sell:")
-
-
-def _message(message: dict[str, Any]) -> None:
-    """Captured text is shown as text only: it may hold markup, and images that report back when they load."""
-    role = str(message.get("role") or "assistant")
-    with st.chat_message(role if role in ("user", "assistant") else "tool", avatar=ICONS.get(role)):
-        st.caption(plain(role))
-        _text(content_text(message.get("content")) or str(message.get("refusal") or ""))
-        for call in message.get("tool_calls") or []:
-            function = call.get("function") or {} if isinstance(call, dict) else {}
-            st.code(f"{function.get('name', '')}({function.get('arguments', '')})", language=None, wrap_lines=True)
-
-
-def _text(text: str) -> None:
-    if text[:1] in "{[" and _is_json(text):
-        st.code(text, language="json", wrap_lines=True)
-    elif text:
-        st.text(text)
-
-
-def _is_json(text: str) -> bool:
+@st.dialog("Call", width="medium", position="right", icon=":material/forum:", on_dismiss=close)
+def _drawer(project: Project) -> None:
+    """The call that the address names now: the buttons change the address, and this draws itself anew."""
     try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
+        entry = current_studio().logs.entry(project.id, place.one("call"))
+    except NotFound as error:
+        st.error(plain(error.message), icon=":material/error:")
+        return
+    _header(project, entry)
+    panel = _panels()
+    before = questions.before(entry) if panel == "talk" else None
+    data = {
+        "facts": facts_of(entry),
+        "tags": [[name, str(value)] for name, value in entry.tags.items()],
+        "error": entry.error or "",
+        "messages": conversation(entry, before) if panel == "talk" else None,
+    }
+    _CALL(key=KEY, data=data, on_tag_change=_tag)
+    if panel == "talk":
+        feedback(entry)
+    else:
+        {"raw": raw, "related": related, "facts": details}[panel](entry)
 
 
-def _feedback(entry: LogEntry) -> None:
-    for given in current_studio().logs.feedback_of(entry):
-        _given(given)
-    if current_actor().can(Role.LABELER):
-        _give(entry)
-
-
-def _given(given: Feedback) -> None:
-    value = ("up" if given.value else "down") if given.kind == "thumbs" else given.value
-    said = " ".join(str(part) for part in (given.name, value) if part not in (None, ""))
-    who = f"by {given.given_by}" if given.given_by else f"by {given.source}"
-    st.caption(f"**{WORDS.get(given.kind, given.kind)}** {plain(said)} {plain(who)}, {ago(given.created_at)}")
-    if given.text:
-        _text(given.text)
-
-
-def _give(entry: LogEntry) -> None:
+def _header(project: Project, entry: LogEntry) -> None:
+    uids, more = st.session_state.get(SHOWN, ([], None))
+    at = uids.index(entry.uid) if entry.uid in uids else -1
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        for label, icon, value in (("Good", "thumb_up", 1), ("Bad", "thumb_down", 0)):
-            if st.button(label, icon=f":material/{icon}:", key=f"rate_{value}"):
-                _save(entry, kind="thumbs", value=float(value))
-        with st.popover("Correct the reply", icon=":material/edit:", key="correct"):
-            text = st.text_area("What it should have said", value=entry.correction or entry.reply_text, height=200)
-            if st.button("Save correction", type="primary", key="save_correction"):
-                _save(entry, kind="correction", text=text)
+        status_badge(entry.status)
+        st.markdown(f"**{plain(entry.model or 'no model')}**", width="content")
+        st.caption(ago(entry.created_at), width="stretch")
+        with st.container(horizontal=True, gap=None, width="content"):
+            _step("Previous", "K", "keyboard_arrow_up", uids[at - 1] if at > 0 else "", project)
+            following = uids[at + 1] if 0 <= at < len(uids) - 1 else ""
+            _step("Next", "J", "keyboard_arrow_down", following, project, turns=at == len(uids) - 1 and bool(more))
 
 
-def _save(entry: LogEntry, **said: Any) -> None:
-    actor = current_actor()
-    with reported_errors():
-        give = current_studio().feedback.give
-        give(entry.project_id, uid=entry.uid, given_by=actor.username, source="studio", actor=actor, **said)
-        st.rerun()
+def _step(name: str, key: str, icon: str, uid: str, project: Project, turns: bool = False) -> None:
+    st.button(
+        name,
+        key=f"call_{name.lower()}",
+        icon=f":material/{icon}:",
+        type="tertiary",
+        shortcut=key,
+        disabled=not (uid or turns),
+        on_click=_go,
+        args=(uid, project),
+    )
 
 
-def _details(entry: LogEntry) -> None:
-    with st.expander("Details", icon=":material/info:", key="call_details"):
-        facts = {
-            "log id": entry.uid,
-            "answer id": entry.external_id,
-            "time": entry.created_at.isoformat(),
-            "source": entry.source,
-            "HTTP status": entry.http_status,
-            "streamed": entry.stream,
-            "first token, ms": entry.first_token_ms,
-            "finish reason": entry.finish_reason,
-            "parameters": entry.params,
-            "tools": entry.tools,
-        }
-        shown = {name: value for name, value in facts.items() if value not in (None, "", {}, [])}
-        st.code(json.dumps(shown, indent=2, ensure_ascii=False, default=str), language="json", wrap_lines=True)
+def _go(uid: str, project: Project) -> None:
+    """Open another call; after the last one of the page, the first one of the next page."""
+    if uid:
+        place.set_one("call", uid)
+        return
+    place.turn(st.session_state.get(SHOWN, ([], None))[1])
+    page = current_studio().explorer.page(place.criteria(project), place.order(), place.one("after") or None)
+    st.session_state[SHOWN] = ([row.uid for row in page.rows], page.next)
+    if page.rows:
+        place.set_one("call", page.rows[0].uid)
+
+
+def _panels() -> str:
+    shown = place.one("panel") if place.one("panel") in PANELS else "talk"
+    if st.session_state.get("call_panel") != shown:
+        st.session_state["call_panel"] = shown
+    st.segmented_control(
+        "Part",
+        list(PANELS),
+        key="call_panel",
+        format_func=PANELS.__getitem__,
+        label_visibility="collapsed",
+        required=True,
+        on_change=_take_panel,
+    )
+    return shown
+
+
+def _take_panel() -> None:
+    chosen = st.session_state["call_panel"]
+    place.set_one("panel", "" if chosen == "talk" else chosen)
+
+
+def _tag() -> None:
+    """Filter by a tag of the call, and close it."""
+    tag = told(KEY, "tag")
+    if tag:
+        pair = f"{tag.get('name')}={tag.get('value')}"
+        query = place.here()
+        if pair not in query.get("tag", []):
+            query = toggled(query, f"tag:{tag.get('name')}", str(tag.get("value")))
+        place.go({name: values for name, values in query.items() if name not in ("call", "panel")})
