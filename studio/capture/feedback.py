@@ -14,6 +14,7 @@ from storage.repositories.logs import LogEntryRepository
 from storage.tables import Feedback, LogEntry
 from storage.types import new_id, now
 from studio.access.actor import Actor, Role, permit
+from studio.capture.privacy.cleaner import Cleaner
 from studio.capture.targets import MOST_BY_TAGS, Target, calls_meant
 from studio.errors import InvalidInput, NotFound
 
@@ -26,6 +27,11 @@ KEPT_ON_THE_CALL = {"thumbs": "rating", "correction": "correction", "score": "sc
 NO_SUCH_CALL = (
     "No call matches this feedback. Send the value of the answer's x-whetstone-log-id header as `uid`,"
     " or the answer's `id` as `external_id`."
+)
+
+NOT_KEPT = (
+    "This project keeps no text of calls, so comments and corrections are not kept either."
+    " An admin can change that under Settings, Privacy."
 )
 
 
@@ -85,8 +91,10 @@ class GivenFeedback(Target):
 class FeedbackIntake:
     """Takes verdicts and keeps the call's latest rating, score and correction beside it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, cleaner: Cleaner | None = None) -> None:
+        """With a cleaner nothing is written that the project's privacy policy forbids."""
         self.database = database
+        self.cleaner = cleaner
 
     def give(
         self,
@@ -110,7 +118,7 @@ class FeedbackIntake:
         `actor` is the person who gives it in the studio (a labeler may); programs were let in by their API key.
         """
         found = {name: value for name, value in locals().items() if name not in ("self", "project_id", "actor")}
-        given = GivenFeedback.read(found)
+        given = self._cleaned(project_id, GivenFeedback.read(found))
         with self.database.write() as session:
             if actor is not None:
                 permit(session, actor, Role.LABELER)
@@ -118,6 +126,14 @@ class FeedbackIntake:
         if not rows:
             raise NotFound(NO_SUCH_CALL)
         return rows
+
+    def _cleaned(self, project_id: str, given: GivenFeedback) -> GivenFeedback:
+        if self.cleaner is None:
+            return given
+        said = self.cleaner.feedback(project_id, given.model_dump(exclude_none=True))
+        if said is None:
+            raise InvalidInput(NOT_KEPT)
+        return GivenFeedback.read(said)
 
 
 def take_given(session: Session, project_id: str, given: GivenFeedback, record_id: str, at: datetime) -> bool:
@@ -148,6 +164,12 @@ def apply_feedback(
         rows.append(_write(session, entry, given, key, given.at or came))
     entries.changed([row.log_entry_id for row in rows])
     return rows
+
+
+def count_meant(database: Database, project_id: str, given: GivenFeedback) -> int:
+    """How many calls that are here now feedback on tags would change."""
+    with database.read() as session:
+        return len(calls_meant(session, project_id, given, most=MOST_RETAGGED))
 
 
 def _retag(session: Session, project_id: str, given: GivenFeedback) -> bool:
@@ -183,4 +205,4 @@ def _keep_latest(session: Session, entry: LogEntry, row: Feedback) -> None:
     session.add(entry)
 
 
-__all__ = ["MOST_BY_TAGS", "FeedbackIntake", "GivenFeedback", "apply_feedback", "take_given"]
+__all__ = ["MOST_BY_TAGS", "FeedbackIntake", "GivenFeedback", "apply_feedback", "count_meant", "take_given"]

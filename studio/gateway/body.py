@@ -16,6 +16,7 @@ from studio.gateway.endpoints.endpoint import Endpoint
 from studio.gateway.errors import ApiError, adapter_chosen
 from studio.gateway.facts import facts_of, header_tags_of
 from studio.gateway.http import Request, parse
+from studio.gateway.intakes.headers import TAGS, UNRECORDED, vendor_facts
 from studio.gateway.origins import without_routing
 
 ADAPTER_CHOICE = ("adapter_id", "adapter_ids", "adapter_source", "lora", "lora_name", "lora_path", "lora_request")
@@ -36,12 +37,19 @@ class Body:
     sticky_key: str | None
     endpoint: Endpoint = CHAT
     facts: dict[str, Any] = field(default_factory=dict)
+    unwanted: bool = False
+    """Whether the caller asked that this call is not recorded."""
     """What headers say of the call: session_id, trace_id, parent_span_id."""
 
     @property
     def model(self) -> str:
         """The name asked for."""
-        return str(self.fields["model"])
+        return self.endpoint.model_of(self.fields)
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the call goes into the journal."""
+        return self.endpoint.recorded and not self.unwanted
 
     @property
     def stream(self) -> bool:
@@ -58,8 +66,10 @@ class Body:
             raise ApiError(400, "`model` is missing: name an alias or a provider's model (GET /v1/models lists them).")
         if lack := endpoint.lacking(fields):
             raise ApiError(400, lack)
-        facts = facts_of(request)
-        return cls(raw, fields, _tags(fields, request), _sticky_key(fields, facts), endpoint, facts)
+        facts = {**facts_of(request), **vendor_facts(request)}
+        tags = _tags(fields, request) | clean_tags(facts.pop(TAGS, {}))
+        unwanted = bool(facts.pop(UNRECORDED, False))
+        return cls(raw, fields, tags, _sticky_key(fields, facts), endpoint, facts, unwanted)
 
     def refuse_choice_of_weights(self, route: Route) -> None:
         """Raise ApiError 400 when the caller of an alias names an adapter: a server that lacks it would answer with

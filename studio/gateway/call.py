@@ -84,7 +84,7 @@ class Call:
         self.reply = b"".join(self._pieces)
         self._count(status, http_status)
         told = "error" if status == "bug" else status
-        if self.body.endpoint.recorded:
+        if self.body.is_recorded:
             self._recorder.call(self._meta(told, http_status, error), self.body.raw, self.reply)
 
     def _count(self, status: str, http_status: int) -> None:

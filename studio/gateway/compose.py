@@ -16,7 +16,8 @@ from studio.gateway.app import Gateway
 from studio.gateway.asking import Asking
 from studio.gateway.endpoints.catalog import ENDPOINTS
 from studio.gateway.endpoints.models import Models
-from studio.gateway.intake import TakeFeedback, TakeReport
+from studio.gateway.intakes.openpipe import OPENPIPE_CHAT
+from studio.gateway.intakes.routes import intake_routes
 from studio.gateway.keys import KeyCache, Resolves
 from studio.gateway.limits import Limits
 from studio.gateway.relay import Relay, Tools
@@ -43,7 +44,6 @@ def build_gateway(
     journal, upstreams, routing = Journal(settings.journal), Upstreams(), Routing(load_table)
     privacy, cache, most = KeptFresh(settings.secrets, database), KeyCache(keys), settings.max_body_mb << 20
     recorder, answers, wait_s = Recorder(journal, privacy.cleaner), Counter[int](), settings.upstream_timeout_s
-    feedback = TakeFeedback(cache, recorder, most)
     traffic, kept = TrafficCounter(database), ShadowLog(database, privacy.cleaner)
     asking, shadowing = Asking(routing, upstreams, wait_s), Shadowing(routing, upstreams, traffic.count, kept, wait_s)
     tools = Tools(cache, Limits(), asking, recorder, traffic.count, shadowing, most, wait_s)
@@ -73,9 +73,8 @@ def build_gateway(
             *(("POST", endpoint.path, Relay(endpoint, tools)) for endpoint in ENDPOINTS),
             ("GET", "/v1/models", Models(cache, routing)),
             ("GET", "/v1/models/{name}", Models(cache, routing)),
-            ("POST", "/v1/feedback", feedback),
-            ("POST", "/v1/logs/{uid}/feedback", feedback),
-            ("POST", "/v1/report", TakeReport(cache, routing, recorder, most)),
+            ("POST", OPENPIPE_CHAT.path, Relay(OPENPIPE_CHAT, tools)),
+            *intake_routes(cache, routing, recorder, most, database),
             ("POST", "/webhooks/argilla", ArgillaEvents(on_argilla, webhook_secret)),
             ("GET", "/health", Health(routing, journal)),
             ("GET", "/metrics", Metrics(answers, journal, shadowing)),

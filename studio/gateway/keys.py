@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from storage.tables import ApiKey
 from studio.access.keys import ALL_BUT_READ, INFER, allowed_scopes
+from studio.gateway.credentials import secret_of
 from studio.gateway.errors import ApiError, not_allowed, wrong_key
 from studio.gateway.http import Request
 
@@ -79,7 +80,7 @@ class KeyCache:
 
     async def require(self, request: Request, scope: str | None = None) -> KeyOf:
         """The caller's key. Raises ApiError 401, or 403 when it lacks the scope (None asks for no scope)."""
-        key = await self._find(_secret(request))
+        key = await self._find(secret_of(request))
         if key is None or (key.expires_at is not None and key.expires_at <= time.time()):
             raise wrong_key()
         if scope is not None and scope not in key.scopes:
@@ -140,13 +141,3 @@ class KeyCache:
             return known.key
         message = "The studio cannot check API keys now: its database does not answer. Try again in a moment."
         raise ApiError(503, message, "server_error", "database_unavailable") from error
-
-
-def _secret(request: Request) -> str:
-    """What the caller shows, as OpenAI's clients do (a bearer token) or as Anthropic's do (x-api-key)."""
-    scheme, _, secret = request.header(b"authorization").partition(" ")
-    if scheme.lower() == "bearer" and secret.strip():
-        return secret.strip()
-    if key := request.header(b"x-api-key").strip():
-        return key
-    raise wrong_key()

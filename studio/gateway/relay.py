@@ -15,6 +15,7 @@ from studio.gateway.endpoints.endpoint import Endpoint
 from studio.gateway.errors import ApiError, ClientLeft, Headers
 from studio.gateway.headers import to_caller
 from studio.gateway.http import JSON, Request
+from studio.gateway.intakes.headers import answered_back
 from studio.gateway.keys import INFER, KeyCache, KeyOf
 from studio.gateway.limits import Limits
 from studio.gateway.restore import ModelName, SameName
@@ -79,6 +80,7 @@ class Relay:
     async def _relay(self, request: Request, call: Call, limits: Headers) -> None:
         opened = await self._tools.asking.open(request, call)
         headers = to_caller(opened.reply.headers, call.uid, call.route, limits)
+        headers += answered_back(request, call.uid, call.body.facts.get("trace_id"))
         try:
             if opened.is_stream:
                 await self._stream(request, call, opened, headers)

@@ -55,6 +55,15 @@ class Endpoint:
     is_chat: bool = False
     """Whether requests are put in a server's dialect, and copies of them go to shadows."""
     recorded: bool = True
+    prefixes: tuple[str, ...] = ()
+    """What callers may put before a model's name, that says nothing here."""
+
+    def model_of(self, fields: Fields) -> str:
+        """The name that is asked for."""
+        name = str(fields["model"])
+        if not self.prefixes:
+            return name
+        return next((name.removeprefix(prefix) for prefix in self.prefixes if name.startswith(prefix)), name)
 
 
 def openai_usage() -> Usage:
