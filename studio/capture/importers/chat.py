@@ -29,7 +29,7 @@ def checked(messages: Any, field: str = "messages") -> list[dict[str, Any]]:
         raise Refused(NO_MESSAGES, field)
     for place, message in enumerate(found, 1):
         if not isinstance(message, dict) or message.get("role") not in ROLES:
-            raise Refused(f"Message {place} has no known `role` (system, user, assistant, tool).", field)
+            raise Refused(f"Message {place} has no known `role` (system, user, assistant, tool). Name it.", field)
     return found
 
 
@@ -38,7 +38,7 @@ def split_last(messages: Any, field: str = "messages") -> tuple[list[dict[str, A
     found = json_of(messages)
     last = found[-1] if isinstance(found, list) and found else None
     if not isinstance(last, dict) or last.get("role") not in ("assistant", "model"):
-        raise Refused("The last message must be the assistant's answer.", field)
+        raise Refused("The last message must be the assistant's answer. Add it, or leave the row out.", field)
     return checked(found[:-1], field), {**last, "role": "assistant"}
 
 
@@ -99,7 +99,7 @@ def message_of(value: Any, field: str) -> dict[str, Any]:
         return {**found, "role": "assistant"}
     text = content_of(found)
     if not text.strip():
-        raise Refused("There is no answer.", field)
+        raise Refused("There is no answer. Fill it in, or leave the row out.", field)
     return said("assistant", text)
 
 

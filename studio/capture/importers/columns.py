@@ -111,7 +111,9 @@ class Columns:
             return self._conversation(row)
         prompt = "\n\n".join(text for name in self.mapping.get("prompt", ()) if (text := _text(row.get(name))).strip())
         if not prompt:
-            raise Refused("There is no prompt: the cell is empty.", self._name("prompt"))
+            raise Refused(
+                "There is no prompt: the cell is empty. Fill it in, or leave the row out.", self._name("prompt")
+            )
         system = "\n\n".join(text for name in self.mapping.get("system", ()) if (text := _text(row.get(name))).strip())
         messages = [chat.said("system", system)] if system else []
         return [*messages, chat.said("user", prompt)], self._reply(row)
@@ -132,7 +134,9 @@ class Columns:
         text = self._text(row, "reply")
         text = text if text.strip() else self._text(row, "correction")
         if not text.strip():
-            raise Refused("There is no reply: the cell is empty.", self._name("reply"))
+            raise Refused(
+                "There is no reply: the cell is empty. Fill it in, or leave the row out.", self._name("reply")
+            )
         return chat.said("assistant", text)
 
     def _facts(self, row: dict[str, Any]) -> dict[str, Any]:

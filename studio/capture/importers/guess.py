@@ -82,18 +82,11 @@ def _by_name(values: dict[str, list[Any]]) -> dict[str, list[str]]:
     taken: set[str] = set()
     for fits in (_same, _ends):
         for role, names in NAMES.items():
-            if role in mapping:
-                continue
-            found = next(
-                (
-                    column
-                    for name in names
-                    for column in values
-                    if fits(column, name) and column not in taken and _suits(role, values[column])
-                ),
-                None,
-            )
-            if found is not None:
+            free = [column for column in values if column not in taken and _suits(role, values[column])]
+            if fits is _ends and role in ("prompt", "reply"):
+                free = [column for column in free if _length(values[column]) >= SHORTEST_TEXT]
+            found = next((column for name in names for column in free if fits(column, name)), None)
+            if found is not None and role not in mapping:
                 mapping[role] = [found]
                 taken.add(found)
     return mapping

@@ -13,7 +13,7 @@ from studio.capture.importers.columns import ROLES
 LEFT_OUT = "Left out"
 SHORT = {role: text.partition(":")[0] for role, text in ROLES.items()}
 ROW_HEIGHT = 34
-MOST_SHOWN = 7
+MOST_SHOWN = 6
 EXAMPLES = 3
 
 

@@ -15,35 +15,34 @@ from studio.capture.importers.catalog import COLUMNS
 from studio.errors import StudioError
 from studio.ui.capture import import_state as state
 from studio.ui.capture.import_mapping import mapping_editor
+from studio.ui.capture.import_result import refused_rows
 from studio.ui.formats import plain
 from studio.ui.state import current_actor, current_studio, reported_errors
 
 EACH = ""
 """Each file of a bundle as it is recognised."""
 ROW_HEIGHT = 34
-MOST_SHOWN = 8
+MOST_SHOWN, FEW_SHOWN = 8, 4
 
 
 def preview_and_start(project: Project, upload: Upload) -> None:
-    """The preview with what can be changed about it, and the buttons."""
+    """The preview with what can be changed about it, and the button that starts the import."""
     _headline(upload)
     try:
         preview = _preview(upload, EACH, None)
-        chosen = _format(preview, upload)
-        if chosen != preview.format:
-            preview = _preview(upload, chosen, None)
+        format = _format(preview, upload)
+        if format not in (EACH, preview.format):
+            preview = _preview(upload, format, None)
         mapping = None
-        if preview.format == COLUMNS:
+        if preview.format == COLUMNS and format:
             mapping = mapping_editor(preview, key=f"import_map_{upload.id}")
             preview = _preview(upload, COLUMNS, mapping)
     except StudioError as error:
         st.error(plain(error.message), icon=":material/error:")
-        _buttons(project, upload, None, EACH, None)
         return
     _parts(preview.parts)
     _looks(preview)
-    several = bool(preview.parts) and chosen == _preview(upload, EACH, None).format
-    _buttons(project, upload, preview, EACH if several else preview.format, mapping)
+    _start(project, upload, preview, format, mapping)
 
 
 def _headline(upload: Upload) -> None:
@@ -56,12 +55,14 @@ def _headline(upload: Upload) -> None:
 
 
 def _format(preview: Preview, upload: Upload) -> str:
+    """What the file is read as; `EACH`, for archives, leaves every file what it is."""
     labels = current_studio().imports.formats()
+    labels = {EACH: "Each file as what it is", **labels} if preview.parts else labels
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         chosen: str = st.selectbox(
             "Recognised as",
             list(labels),
-            index=list(labels).index(preview.format),
+            index=0 if preview.parts else list(labels).index(preview.format),
             format_func=labels.__getitem__,
             key=f"import_format_{upload.id}",
             help="By what its rows hold. Change it where that is not what they are.",
@@ -75,9 +76,9 @@ def _format(preview: Preview, upload: Upload) -> str:
 def _parts(parts: list[PartPreview]) -> None:
     if not parts:
         return
-    unread = [part for part in parts if part.problem]
-    st.caption(f"{len(parts)} files in the archive, each read as what it is.")
-    for part in unread[:5]:
+    shown = [f"{part.name} ({part.label})" for part in parts if not part.problem]
+    st.caption(plain(f"{len(parts)} files: {', '.join(shown[:12])}{', …' if len(shown) > 12 else ''}"))
+    for part in [part for part in parts if part.problem][:5]:
         st.warning(plain(f"{part.name}: {part.problem}"), icon=":material/warning:")
 
 
@@ -98,7 +99,7 @@ def _tab(name: str, preview: Preview) -> None:
     if name.startswith("Calls"):
         _calls(preview)
     elif name.startswith("Refused"):
-        _table([{"row": error.line, "field": error.field, "what is wrong": error.reason} for error in preview.errors])
+        refused_rows([{"line": error.line, "field": error.field, "reason": error.reason} for error in preview.errors])
     elif name.startswith("Feedback"):
         _table([{key: said.get(key) for key in ("kind", "name", "value", "text")} for said in preview.feedback])
     else:
@@ -106,11 +107,12 @@ def _tab(name: str, preview: Preview) -> None:
 
 
 def _calls(preview: Preview) -> None:
+    few = bool(preview.mapping)
     if not preview.calls:
         why = preview.skipped[0].reason if preview.skipped else "Only feedback on calls that are in the log already."
         st.caption(plain(why if preview.skipped or preview.feedback else "None of the first rows holds a call."))
         return
-    _table([_line(call) for call in preview.calls])
+    _table([_line(call) for call in preview.calls], FEW_SHOWN if few else MOST_SHOWN)
     st.caption("The first rows, as they will look. Nothing is imported yet.")
 
 
@@ -129,17 +131,17 @@ def _line(call: dict[str, Any]) -> dict[str, Any]:
     return {name: value[:300] for name, value in shown.items()}
 
 
-def _table(rows: list[dict[str, Any]]) -> None:
+def _table(rows: list[dict[str, Any]], shown: int = MOST_SHOWN) -> None:
     frame = pd.DataFrame(rows)
     frame = frame.loc[:, [name for name in frame if frame[name].map(lambda value: value not in ("", None)).any()]]
-    st.dataframe(frame, hide_index=True, row_height=ROW_HEIGHT, height=min(len(rows), MOST_SHOWN) * ROW_HEIGHT + 38)
+    st.dataframe(frame, hide_index=True, row_height=ROW_HEIGHT, height=min(len(rows), shown) * ROW_HEIGHT + 38)
 
 
-def _buttons(
-    project: Project, upload: Upload, preview: Preview | None, format: str, mapping: dict[str, list[str]] | None
+def _start(
+    project: Project, upload: Upload, preview: Preview, format: str, mapping: dict[str, list[str]] | None
 ) -> None:
-    ready = preview is not None and not preview.lacks and bool(preview.calls or preview.feedback)
-    if preview is not None and not preview.lacks and not ready:
+    ready = not preview.lacks and bool(preview.calls or preview.feedback)
+    if not ready and not preview.lacks:
         st.warning("None of the first rows can be imported as this. Change what the file is read as.")
     with st.container(horizontal=True, horizontal_alignment="right"):
         clicked = st.button("Import", type="primary", key="import_now", icon=":material/upload:", disabled=not ready)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pandas as pd
 import streamlit as st
 
 from storage.tables import Job, Project
 from storage.types import now
+from studio.ui.capture.import_result import import_result
 from studio.ui.formats import plain
 from studio.ui.state import current_studio
 
@@ -19,17 +19,7 @@ def job_results(project: Project) -> None:
     """The result of the newest such job."""
     for job in current_studio().jobs.recent(project.id, limit=1, kinds=("import", "add_logs")):
         if job.status == "succeeded" and job.finished_at and now() - job.finished_at < JUST_NOW:
-            (_imported if job.kind == "import" else _added)(job)
-
-
-def _imported(job: Job) -> None:
-    result = job.result
-    text = f"**{result.get('imported', 0):,}** calls imported, {result.get('duplicates', 0):,} were here already."
-    st.success(text, icon=":material/check:")
-    if result.get("errors"):
-        rows = "1 row" if result["errors"] == 1 else f"{result['errors']:,} rows"
-        with st.expander(f"{rows} could not be read", icon=":material/warning:", key="row_errors"):
-            st.dataframe(pd.DataFrame(result["first_errors"]), hide_index=True, key="row_error_table")
+            (import_result if job.kind == "import" else _added)(job)
 
 
 def _added(job: Job) -> None:
