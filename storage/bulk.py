@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 import psycopg
-from sqlalchemy import JSON, Boolean, Table
+from sqlalchemy import JSON, Table
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, SQLModel
 from sqlmodel.sql.sqltypes import UTCDateTime
@@ -57,7 +57,9 @@ class BulkInsert:
 
 
 def json_text(value: Any) -> str:
-    """JSON that any database takes; what is no number in JSON becomes null."""
+    """JSON that any database takes; what is no number in JSON becomes null. Text is taken for JSON already."""
+    if isinstance(value, str):
+        return value
     return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
@@ -73,9 +75,7 @@ def _stored(rows: Iterable[Sequence[Any]], kinds: list[Stored | None]) -> Iterab
 def _on_sqlite(kind: Any) -> Stored | None:
     if isinstance(kind, JSON):
         return json_text
-    if isinstance(kind, UTCDateTime):
-        return _moment
-    return int if isinstance(kind, Boolean) else None
+    return _moment if isinstance(kind, UTCDateTime) else None
 
 
 def _on_postgres(kind: Any) -> Stored | None:
@@ -84,4 +84,4 @@ def _on_postgres(kind: Any) -> Stored | None:
 
 def _moment(value: datetime) -> str:
     """As SQLAlchemy writes it, so that comparisons of text are comparisons of time."""
-    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    return value.astimezone(UTC).isoformat(" ", "microseconds")[:26]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -55,6 +56,25 @@ class Settings(BaseSettings):
     mlflow_url: str = Field("", description="MLflow server that runs may be mirrored to; empty keeps them in `home`.")
     wandb_api_key: str = Field(
         "", description="W&B key for runs that are mirrored there; without one they stay offline in `home`."
+    )
+    journal_fsync: Literal["never", "interval", "always"] = Field(
+        "interval",
+        description="When the disk must hold what was recorded: never, interval (within 50 ms) or always (at once).",
+    )
+    journal_max_mb: int = Field(
+        4096,
+        ge=0,
+        description="Megabytes that may wait in the journal; beyond, calls are answered unrecorded. 0 sets no limit.",
+    )
+    journal_reserve_mb: int = Field(
+        256, ge=0, description="Megabytes of free disk that the journal leaves to the database."
+    )
+    journal_segment_mb: int = Field(64, ge=1, description="Megabytes after which a journal segment is finished.")
+    journal_segment_minutes: float = Field(
+        10.0, gt=0, description="Minutes after which a journal segment is finished, on an idle gateway too."
+    )
+    journal_keep_hours: float = Field(
+        0.0, ge=0, description="Hours that drained journal segments are kept for a replay; 0 deletes them at once."
     )
     max_body_mb: int = Field(16, description="Largest request body the gateway accepts, in megabytes.")
     upstream_timeout_s: float = Field(120.0, description="Seconds to wait for an upstream's first byte.")

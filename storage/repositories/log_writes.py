@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import delete, func, insert, text, update
@@ -143,13 +144,14 @@ class LogWrites(Repository[LogEntry]):
 
 CALLS = BulkInsert(LogEntry)
 TAGS = BulkInsert(LogTag, ("project_id", "name", "value", "log_entry_id"))
+VALUES: Callable[[dict[str, Any]], tuple[Any, ...]] = itemgetter(*CALLS.columns)
 DEFAULTS = {name: LogEntry.model_fields[name].get_default(call_default_factory=True) for name in CALLS.columns}
 """What a column holds where nothing is said; `uid` and `created_at` are always said."""
 
 
-def _call_values(row: dict[str, Any]) -> list[Any]:
+def _call_values(row: dict[str, Any]) -> tuple[Any, ...]:
     """Every column's value, in order."""
-    return list((DEFAULTS | row).values())
+    return VALUES(DEFAULTS | row)
 
 
 def _tag_rows(project_id: str, number: int, tags: dict[str, Any]) -> Iterator[tuple[str, str, str, int]]:

@@ -9,27 +9,33 @@ import fcntl
 import logging
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError
 
 from storage.database import Database
 from storage.repositories.log_hours import JournalPositionRepository
+from storage.repositories.logs import LogEntryRepository
+from studio.capture.batch import Batch, Stretch, read_batch
 from studio.capture.enrich.enricher import Enricher
 from studio.capture.held import Held
-from studio.capture.intake import Taken, take_feedback, take_records
-from studio.capture.journal import Segment, segments
-from studio.capture.record import Record
+from studio.capture.intake import take, take_feedback
+from studio.capture.prepare import UNREADABLE
+from studio.capture.read_ahead import GONE, ReadAhead
+from studio.capture.segments import KEPT, Segment, segments
 from studio.settings import Settings
 
-BATCH_ROWS = 500
-BATCH_BYTES = 8 << 20
 IDLE_S = 0.05
-LONGEST_WAIT_S = 15.0
+LONGEST_WAIT_S = 5.0
 BUSY = 5_000
 """Records taken in one go, from which on what is done afterwards waits for a calmer moment."""
+MUCH = 8 << 20
+"""Bytes of a segment from which on a helper process reads ahead."""
+TIDY_EVERY_S = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -38,18 +44,42 @@ class Drain:
     """Reads segments in order; the position is committed with the rows, so a crash at any point costs nothing.
 
     `afterwards` is called when little arrives; it does a piece of other work and says how much it did.
+    Drained segments are deleted, or kept for some hours first.
     """
 
-    def __init__(self, database: Database, folder: Path, afterwards: Callable[[], int] = int) -> None:
+    def __init__(
+        self, database: Database, folder: Path, afterwards: Callable[[], int] = int, keep_hours: float = 0.0
+    ) -> None:
         self.database = database
         self._afterwards = afterwards
         self.folder = folder
+        self.keep_hours = keep_hours
         self.held = Held(folder / "held")
+        self._positions: dict[str, int] = {}
+        self._reader: ReadAhead | None = None
+        self._tidied_at = -TIDY_EVERY_S
 
     def once(self) -> int:
         """Drain all that is in the journal now; the number of records taken in."""
         self._retry_held()
-        return sum(self._drain(segment) for segment in segments(self.folder))
+        taken = 0
+        for segment in segments(self.folder):
+            with suppress(FileNotFoundError):  # another recorder was faster
+                taken += self._drain(segment)
+        if not taken:
+            self.rest()
+        return taken
+
+    def rest(self) -> None:
+        """Nothing is left to do: end the helper, and delete kept segments that are old enough."""
+        if self._reader:
+            self._reader.close()
+            self._reader = None
+        if (now := time.monotonic()) - self._tidied_at >= TIDY_EVERY_S:
+            self._tidied_at = now
+            for segment in segments(self.folder / KEPT):
+                if time.time() - segment.path.stat().st_mtime > self.keep_hours * 3600:
+                    segment.path.unlink(missing_ok=True)
 
     def run(self, stop: threading.Event) -> None:
         """Drain until asked to stop. While the database is away the journal is kept and tried again."""
@@ -57,6 +87,7 @@ class Drain:
         while not stop.wait(wait):
             wait = self._try(wait)
         self._try(wait)
+        self.rest()
 
     def _try(self, waited: float) -> float:
         """Drain, and say how long to wait before the next time."""
@@ -64,62 +95,110 @@ class Drain:
             taken = self.once()
             more = self._afterwards() if taken < BUSY else 0
             return 0.0 if taken or more else IDLE_S
-        except DBAPIError as error:
+        except (DBAPIError, OSError) as error:
             wait = min(max(waited, 0.25) * 2, LONGEST_WAIT_S)
-            log.warning("The database does not take the journal; trying again in %.1f s: %s", wait, error.orig)
+            reason = error.orig if isinstance(error, DBAPIError) else error
+            log.warning("What is in the journal cannot be written; trying again in %.1f s: %s", wait, reason)
             return wait
 
     def _drain(self, segment: Segment) -> int:
         finished = segment.is_finished()  # asked first: what is read after it is all there will be
-        with self.database.read() as session:
-            start = JournalPositionRepository(session).of(segment.name)
-        taken = 0
-        for records, end in _batches(segment, start):
-            if not self._commit(segment, records, start, end):
-                return taken
-            taken, start = taken + len(records), end
+        start, size, taken = self._position(segment), segment.size(), 0
+        if start < size:
+            for batch in self._batches(Stretch(segment.path, start, finished), size):
+                if not self._commit(segment, batch):
+                    return taken
+                taken, start = taken + batch.records, batch.end
         if finished:
-            self._finish(segment, start)
+            self._finish(segment)
         return taken
 
-    def _commit(self, segment: Segment, records: list[Record], start: int, end: int) -> bool:
+    def _batches(self, stretch: Stretch, size: int) -> Iterator[Batch]:
+        """What a segment holds, from the helper process where it is much."""
+        if size - stretch.start > MUCH:
+            try:
+                self._reader = self._reader or ReadAhead()
+                for batch in self._reader.batches(stretch):
+                    yield batch
+                    stretch = replace(stretch, start=batch.end)
+            except GONE:
+                self._forget_reader()
+        while (batch := read_batch(stretch)).end > batch.start:
+            yield batch
+            stretch = replace(stretch, start=batch.end)
+
+    def _forget_reader(self) -> None:
+        if self._reader:
+            self._reader.close()
+            self._reader = None
+
+    def _commit(self, segment: Segment, batch: Batch) -> bool:
+        for start, end in batch.damaged:
+            self._set_aside(segment, start, end, "cannot be read")
+        try:
+            moved = self._write(segment, batch)
+        except (DataError, IntegrityError, InterfaceError, *UNREADABLE) as error:
+            if isinstance(error, InterfaceError) and not self.database.is_sqlite:
+                raise  # the connection is gone; on SQLite a value was no good
+            if batch.records == 1:
+                log.error("The database refuses a record: %s", error)
+                self._set_aside(segment, batch.start, batch.end, "is refused by the database")
+                return self._write(segment, Batch(batch.start, batch.end))
+            return self._one_by_one(segment, batch)
+        if not moved:
+            self._positions.pop(segment.name, None)
+            self._forget_reader()
+        return moved
+
+    def _write(self, segment: Segment, batch: Batch) -> bool:
+        """Rows and position in one transaction. False when another recorder has moved the position."""
         with self.database.write() as session:
-            if not JournalPositionRepository(session).move(segment.name, start, end):
+            LogEntryRepository(session).lock_arrival()
+            if not JournalPositionRepository(session).move(segment.name, batch.start, batch.end):
                 return False
-            taken = take_records(session, records)
-            self._hold(taken)
+            for record in take(session, batch.prepared).waiting:
+                self.held.put(record)
+        self._positions[segment.name] = batch.end
         return True
 
-    def _hold(self, taken: Taken) -> None:
-        for record in taken.waiting:
-            self.held.put(record)
+    def _one_by_one(self, segment: Segment, batch: Batch) -> bool:
+        """The database refused something in the batch: find what, and take the rest."""
+        start = batch.start
+        while start < batch.end:
+            single = read_batch(Stretch(segment.path, start, finished=False, most_rows=1))
+            if not self._commit(segment, single):
+                return False
+            start = single.end
+        return True
 
-    def _finish(self, segment: Segment, drained: int) -> None:
-        if (left := segment.size() - drained) > 0:
-            kept = segment.set_aside(drained)
-            log.error("%d bytes at the end of a journal segment cannot be read; they are kept in %s", left, kept)
-        segment.path.unlink()
+    def _set_aside(self, segment: Segment, start: int, end: int, why: str) -> None:
+        kept = segment.set_aside(start, end)
+        log.error("%d bytes of a journal segment: what is there %s. It is kept in %s", end - start, why, kept)
+
+    def _position(self, segment: Segment) -> int:
+        if segment.name not in self._positions:
+            with self.database.read() as session:
+                self._positions[segment.name] = JournalPositionRepository(session).of(segment.name)
+        return self._positions[segment.name]
+
+    def _finish(self, segment: Segment) -> None:
+        if self.keep_hours > 0:
+            segment.keep()
+        else:
+            segment.path.unlink()
         with self.database.write() as session:
             JournalPositionRepository(session).forget(segment.name)
+        self._positions.pop(segment.name, None)
 
     def _retry_held(self) -> None:
-        for record in self.held.due():
+        if not (due := self.held.due()):
+            return
+        with self.database.read() as session:
+            arrived = list(self.held.arrived(session, due))
+        for record in arrived:
             with self.database.write() as session:
                 found = take_feedback(session, record)
             self.held.settle(record, found)
-
-
-def _batches(segment: Segment, start: int) -> Iterator[tuple[list[Record], int]]:
-    records: list[Record] = []
-    size = end = 0
-    for payload, end in segment.frames(start):
-        records.append(Record.unpack(payload))
-        size += len(payload)
-        if len(records) >= BATCH_ROWS or size >= BATCH_BYTES:
-            yield records, end
-            records, size = [], 0
-    if records:
-        yield records, end
 
 
 def main() -> None:
@@ -130,7 +209,7 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     database = Database(settings.database)
     with _only_one(settings.journal):
-        Drain(database, settings.journal, Enricher(database).once).run(stop)
+        Drain(database, settings.journal, Enricher(database).once, settings.journal_keep_hours).run(stop)
     database.close()
 
 

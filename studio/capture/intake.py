@@ -11,10 +11,11 @@ from sqlmodel import Session, SQLModel
 
 from storage.repositories.log_hours import LogHourRepository
 from storage.repositories.logs import LogEntryRepository
+from storage.repositories.privacy import PseudonymRepository
 from storage.tables import Deployment, Project, Provider, Revision
-from studio.capture.entries import entry_values
 from studio.capture.feedback import GivenFeedback, take_given
-from studio.capture.record import FEEDBACK, Record
+from studio.capture.prepare import Prepared, prepare
+from studio.capture.record import Record
 from studio.errors import InvalidInput
 
 log = logging.getLogger(__name__)
@@ -38,11 +39,14 @@ class Taken:
 
 def take_records(session: Session, records: list[Record]) -> Taken:
     """Insert calls, count them in the roll-up, then apply feedback. Safe to repeat: known records change nothing."""
-    taken = Taken()
-    feedback = [record for record in records if record.kind == FEEDBACK]
-    rows = [row for record in records if record.kind != FEEDBACK and (row := _row(record))]
-    taken.calls = len(insert_entries(session, rows))
-    for record in feedback:
+    return take(session, prepare(records))
+
+
+def take(session: Session, prepared: Prepared) -> Taken:
+    """The same for what was read into rows elsewhere."""
+    taken = Taken(calls=len(insert_entries(session, prepared.rows)))
+    PseudonymRepository(session).keep_rows(_of_living_projects(LogEntryRepository(session), prepared.pseudonyms))
+    for record in prepared.feedback:
         if take_feedback(session, record):
             taken.feedback += 1
         else:
@@ -76,19 +80,11 @@ def take_feedback(session: Session, record: Record) -> bool:
     return take_given(session, str(meta["project_id"]), given, str(meta["uid"]), at)
 
 
-def _row(record: Record) -> dict[str, Any] | None:
-    try:
-        return entry_values(record)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
-        log.exception("A journal record could not be read and is dropped: %s", record.meta)
-        return None
-
-
 def _of_living_projects(entries: LogEntryRepository, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     projects = entries.known_references(Project, {row["project_id"] for row in rows})
     kept = [row for row in rows if row["project_id"] in projects]
     if len(kept) < len(rows):
-        log.warning("%d calls are dropped: their project is gone.", len(rows) - len(kept))
+        log.warning("%d records are dropped: their project is gone.", len(rows) - len(kept))
     return kept
 
 

@@ -1,6 +1,8 @@
 """The journal: append-only, checksummed segments that hold every call until it is in the database.
 
-A frame is `[u32 length][u32 crc32][payload]`, written by one `os.write`, so a kill -9 loses nothing acknowledged.
+A frame is `[4-byte mark][u32 length][u32 crc32][payload]`, written by one `os.write`, so a kill -9 loses nothing
+acknowledged. The mark is drawn by chance for each segment and stands in its name: nobody who fills a payload knows it,
+so that after damage the next frame is found, and no text can pass for one.
 A writer keeps an exclusive lock on its segment; a segment without a lock is finished and may be deleted once drained.
 """
 
@@ -11,148 +13,159 @@ import fcntl
 import logging
 import os
 import struct
+import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
 from pathlib import Path
-from typing import BinaryIO
+from typing import Literal
 from zlib import crc32
 
-HEADER = struct.Struct("<II")
+from studio.capture.room import Room
+
+HEADER = struct.Struct("<4sII")
 SEGMENT_BYTES = 64 << 20
+SEGMENT_AGE_S = 600.0
 SUFFIX = ".journal"
-LARGEST_FRAME = 1 << 30
+TELL_EVERY_S = 10.0
+DISK, FULL = "disk", "journal full"
+"""Why a record was refused: by the disk, or because the journal holds as much as it may."""
+
+Fsync = Literal["never", "interval", "always"]
 
 log = logging.getLogger(__name__)
 
 
 class Journal:
-    """Writes records; a full disk costs records, never an answer."""
+    """Writes records; a full disk or a full journal costs records, never an answer. One thread appends."""
 
-    def __init__(self, folder: Path, segment_bytes: int = SEGMENT_BYTES) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        segment_bytes: int = SEGMENT_BYTES,
+        segment_age_s: float = SEGMENT_AGE_S,
+        fsync: Fsync = "interval",
+        room: Room | None = None,
+    ) -> None:
         self.folder = folder
         self.segment_bytes = segment_bytes
+        self.segment_age_s = segment_age_s
+        self.fsync = fsync
+        self.room = room or Room(folder)
         self.written = 0
-        self.dropped = 0
+        self.refused: Counter[str] = Counter()
         self._file = -1
+        self._mark = b""
         self._size = 0
+        self._opened_at = 0.0
         self._unsynced = False
-        self._warned_at = 0.0
+        self._ended: list[int] = []
+        self._files = threading.Lock()
+        self._told_at = 0.0
+        self._refusing = False
+
+    @property
+    def dropped(self) -> int:
+        """Records that were not written."""
+        return self.refused.total()
 
     def append(self, payload: bytes) -> bool:
-        """Write one record. False (counted and logged) when the disk refuses it."""
+        """Write one record. False (counted and logged) when there is no room for it."""
+        if not self.room.has(len(payload)):
+            self._refuse(FULL, self.room.why)
+            return False
         try:
-            self._write(HEADER.pack(len(payload), crc32(payload)) + payload)
+            self._write(payload)
         except OSError as error:
-            self._count_drop(error)
+            self._refuse(DISK, str(error))
             return False
         self.written += 1
+        if self._refusing:
+            self._refusing = False
+            log.warning("Calls are recorded again; %d were not.", self.dropped)
         return True
 
+    def rotate(self) -> None:
+        """Finish a segment that is old enough, so that an idle gateway's last calls are not kept open for ever."""
+        if self._file >= 0 and time.monotonic() - self._opened_at >= self.segment_age_s:
+            self._end_segment()
+
     def sync(self) -> None:
-        """Ask the disk to keep what was written, so that a power cut costs at most the time between two calls."""
-        if self._unsynced and self._file >= 0:
+        """Ask the disk to keep what was written (policy "interval"), and see what room is left. For any thread."""
+        self.room.look()
+        with self._files:
+            ended, self._ended = self._ended, []
+            current = os.dup(self._file) if self._unsynced and self._file >= 0 else -1
             self._unsynced = False
-            try:
-                os.fdatasync(self._file)
-            except OSError as error:
-                log.error("The journal could not be synced: %s", error)
+        for file in (*ended, current):
+            if file >= 0:
+                self._keep(file)
+                os.close(file)
 
     def close(self) -> None:
         """Finish the segment; the next append starts another."""
-        if self._file >= 0:
-            self.sync()
-            os.close(self._file)
-            self._file = -1
+        self._end_segment()
+        self.sync()
 
-    def _write(self, frame: bytes) -> None:
+    def _write(self, payload: bytes) -> None:
         if self._file < 0 or self._size >= self.segment_bytes:
-            self._roll()
+            self._begin_segment()
+        frame = HEADER.pack(self._mark, len(payload), crc32(payload)) + payload
         done = os.write(self._file, frame)
         if done != len(frame):
             self._take_back()
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._size += done
-        self._unsynced = True
+        self.room.take(done)
+        if self.fsync == "always":
+            os.fdatasync(self._file)
+        self._unsynced = self.fsync == "interval"
 
     def _take_back(self) -> None:
-        """Cut a half-written frame off, for it would hide the frames after it."""
+        """Cut a half-written frame off."""
         try:
             os.ftruncate(self._file, self._size)
         except OSError:
-            self.close()
+            self._end_segment()
 
-    def _roll(self) -> None:
-        self.close()
+    def _begin_segment(self) -> None:
+        self._end_segment()
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        name = f"{time.time_ns():020d}-{os.getpid()}{SUFFIX}"
+        mark = os.urandom(4)
+        name = f"{time.time_ns():020d}-{os.getpid()}-{mark.hex()}{SUFFIX}"
         hidden = self.folder / f".{name}"
-        self._file = os.open(hidden, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
-        fcntl.flock(self._file, fcntl.LOCK_EX)
+        file = os.open(hidden, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+        fcntl.flock(file, fcntl.LOCK_EX)
         hidden.rename(self.folder / name)  # seen by the drain only once it is locked
-        self._size = 0
+        if self.fsync != "never":
+            self._keep_names()
+        with self._files:
+            self._file, self._mark, self._size, self._opened_at = file, mark, 0, time.monotonic()
 
-    def _count_drop(self, error: OSError) -> None:
-        self.dropped += 1
-        if time.monotonic() - self._warned_at > 10:
-            self._warned_at = time.monotonic()
+    def _end_segment(self) -> None:
+        """Let go of the segment; where it has to be synced first, `sync` does both, away from the callers."""
+        with self._files:
+            file, self._file = self._file, -1
+            if file >= 0 and self._unsynced:
+                self._ended.append(file)
+            elif file >= 0:
+                os.close(file)
+            self._unsynced = False
+
+    def _keep(self, file: int) -> None:
+        try:
+            os.fdatasync(file)
+        except OSError as error:
+            log.error("The journal could not be synced: %s", error)
+
+    def _keep_names(self) -> None:
+        folder = os.open(self.folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def _refuse(self, reason: str, error: str) -> None:
+        self.refused[reason] += 1
+        if not self._refusing or time.monotonic() - self._told_at > TELL_EVERY_S:
+            self._refusing, self._told_at = True, time.monotonic()
             log.error("Calls are answered but not recorded (%d so far): %s", self.dropped, error)
-
-
-@dataclass(frozen=True)
-class Segment:
-    """One file of the journal, as the drain sees it."""
-
-    path: Path
-
-    @property
-    def name(self) -> str:
-        """File name; the key of its drained position."""
-        return self.path.name
-
-    def is_finished(self) -> bool:
-        """Whether no writer holds it any more."""
-        with self.path.open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
-        return True
-
-    def frames(self, offset: int) -> Iterator[tuple[bytes, int]]:
-        """Whole, undamaged payloads from `offset` on, each with the offset behind it."""
-        with self.path.open("rb") as file:
-            file.seek(offset)
-            while (payload := _read_frame(file)) is not None:
-                offset += HEADER.size + len(payload)
-                yield payload, offset
-
-    def size(self) -> int:
-        """Bytes in the file."""
-        return self.path.stat().st_size
-
-    def set_aside(self, offset: int) -> Path:
-        """Keep the unreadable bytes from `offset` on in `damaged/`, for a person to look at."""
-        folder = self.path.parent / "damaged"
-        folder.mkdir(exist_ok=True, mode=0o700)
-        kept = folder / f"{self.name}.{offset}"
-        with self.path.open("rb") as file:
-            file.seek(offset)
-            kept.write_bytes(file.read())
-        return kept
-
-
-def segments(folder: Path) -> list[Segment]:
-    """All segments, oldest first."""
-    return [Segment(path) for path in sorted(folder.glob(f"[0-9]*{SUFFIX}"))]
-
-
-def _read_frame(file: BinaryIO) -> bytes | None:
-    header = file.read(HEADER.size)
-    if len(header) < HEADER.size:
-        return None
-    length, checksum = HEADER.unpack(header)
-    if length > LARGEST_FRAME:
-        return None
-    payload = file.read(length)
-    return payload if len(payload) == length and crc32(payload) == checksum else None

@@ -18,9 +18,10 @@ from storage.types import new_id
 from studio.capture.drain import Drain
 from studio.capture.feedback import FeedbackIntake
 from studio.capture.filters import LogFilter
-from studio.capture.journal import Journal, segments
+from studio.capture.journal import Journal
 from studio.capture.logs import Logs
 from studio.capture.record import FEEDBACK, Record
+from studio.capture.segments import segments
 from studio.errors import InvalidInput, NotFound
 from studio.settings import Settings
 

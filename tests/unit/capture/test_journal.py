@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from studio.capture.journal import Journal, segments
-from studio.capture.record import Record
+from studio.capture.journal import Journal
 from studio.capture.privacy.redactor import Redactor
+from studio.capture.record import Record
+from studio.capture.segments import segments
 
 
 def payloads(folder: Path) -> list[bytes]:
@@ -29,6 +30,7 @@ def test_segments_roll_and_only_the_newest_is_held(tmp_path: Path) -> None:
     journal = Journal(tmp_path, segment_bytes=100)
     for _ in range(4):
         journal.append(b"x" * 60)
+    journal.sync()
     found = segments(tmp_path)
     assert [segment.is_finished() for segment in found] == [True, False]
     journal.close()

@@ -1,0 +1,58 @@
+"""A batch of the journal: a stretch of one segment, read into rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from studio.capture.prepare import UNREADABLE, Prepared
+from studio.capture.record import Record
+from studio.capture.segments import Segment
+
+MOST_ROWS = 2_000
+MOST_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What to read: a segment from an offset on; of a finished one the damage at its end too."""
+
+    path: Path
+    start: int
+    finished: bool
+    most_rows: int = MOST_ROWS
+    most_bytes: int = MOST_BYTES
+
+
+@dataclass
+class Batch:
+    """What was read."""
+
+    start: int
+    end: int
+    records: int = 0
+    prepared: Prepared = field(default_factory=Prepared)
+    damaged: list[tuple[int, int]] = field(default_factory=list)
+    """Pieces that are no records: broken frames, and whole ones that say nothing we understand."""
+
+
+def read_batch(stretch: Stretch) -> Batch:
+    """The next records of a segment, up to a number of them or of bytes."""
+    batch = Batch(stretch.start, stretch.start)
+    for piece in Segment(stretch.path).pieces(stretch.start, stretch.finished):
+        if piece.payload is None or not _add(batch.prepared, piece.payload):
+            batch.damaged.append((piece.start, piece.end))
+        else:
+            batch.records += 1
+        batch.end = piece.end
+        if batch.records >= stretch.most_rows or batch.end - batch.start >= stretch.most_bytes:
+            break
+    return batch
+
+
+def _add(prepared: Prepared, payload: bytes) -> bool:
+    try:
+        prepared.add(Record.unpack(payload))
+    except UNREADABLE:
+        return False
+    return True
