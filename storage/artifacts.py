@@ -62,6 +62,20 @@ class Artifacts:
         stream: BinaryIO = self.fs.open(self._blob_path(self.manifest(digest)["files"][name]["sha256"]), "rb")
         return stream
 
+    def remove(self, digest: str) -> None:
+        """Delete an artifact for good: its manifest first, then the blobs that no other manifest names."""
+        if not self.exists(digest):
+            return
+        blobs = {facts["sha256"] for facts in self.manifest(digest)["files"].values()}
+        self.fs.rm(self._manifest_path(digest))
+        for blob in blobs - self._blobs_in_use():
+            self.fs.rm(self._blob_path(blob))
+
+    def _blobs_in_use(self) -> set[str]:
+        digests = [PurePosixPath(path).stem for path in self.fs.ls(f"{self.root}/manifests", detail=False)]
+        files = [facts for digest in digests for facts in self.manifest(digest)["files"].values()]
+        return {facts["sha256"] for facts in files}
+
     def _put_blob(self, path: Path) -> dict[str, Any]:
         digest = _hash_file(path)
         target = self._blob_path(digest)

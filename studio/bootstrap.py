@@ -17,6 +17,8 @@ from studio.capture.explorer.views import SavedViews
 from studio.capture.feedback import FeedbackIntake
 from studio.capture.imports import Imports
 from studio.capture.logs import Logs
+from studio.capture.privacy.keeping import fresh_cleaner
+from studio.capture.privacy.service import Privacy
 from studio.capture.templates import PromptTemplates
 from studio.curate.datasets import Datasets
 from studio.demo.sample import Sample
@@ -61,6 +63,7 @@ class Studio:
     views: SavedViews
     templates: PromptTemplates
     feedback: FeedbackIntake
+    privacy: Privacy
     imports: Imports
     datasets: Datasets
     labeling: Labeling
@@ -108,7 +111,8 @@ def build_studio(settings: Settings | None = None) -> Studio:
         explorer=Explorer(database, settings.root),
         views=SavedViews(database),
         templates=PromptTemplates(database),
-        feedback=FeedbackIntake(database),
+        feedback=FeedbackIntake(database, fresh_cleaner(settings.secrets, database)),
+        privacy=Privacy(database, secrets, jobs),
         imports=Imports(database, jobs, settings),
         datasets=datasets,
         labeling=labeling,

@@ -89,6 +89,7 @@ def work(settings: Settings, stop: threading.Event) -> None:
         Periodic("warm servers", COOL_S, lambda: _cool(database, settings), stop),
         Periodic("labels", LISTEN_S, _collect(settings), stop),
         Periodic("old runs", CLEAN_S, lambda: clean(database, settings), stop),
+        Periodic("old calls", CLEAN_S, lambda: _delete_old_calls(database, settings), stop),
         Periodic("old figures", CLEAN_S, lambda: _clean_traffic(database), stop),
     ]
     for other in others:
@@ -109,6 +110,12 @@ def _stop_servers(database: Database, settings: Settings, artifacts: Artifacts) 
     from studio.deploy.reconcile import stop_servers
 
     stop_servers(database, settings, artifacts)
+
+
+def _delete_old_calls(database: Database, settings: Settings) -> int:
+    from studio.capture.privacy.retention import delete_old
+
+    return delete_old(database, settings)
 
 
 def _clean_traffic(database: Database) -> int:

@@ -23,6 +23,7 @@ from studio.settings import Settings
 
 __all__ = ["ArgillaBackend", "connect", "test_connection"]
 RESPONSES_AT_ONCE = 100
+FORGOTTEN_AT_ONCE = 100
 LONGEST_EMBEDDED, LONGEST_ELSEWHERE = 1_000_000, 20_000
 """Characters of one message; the embedded server is started with the larger limit."""
 
@@ -71,6 +72,13 @@ class ArgillaBackend:
     def answers(self, ref: str, since: datetime | None = None) -> Iterator[Answer]:
         """The responses, without those that cannot have changed since then."""
         return argilla_answers.changed(self.rest, ref, since, embedded=self.embedded)
+
+    def forget(self, ref: str, record_ids: list[str]) -> int:
+        """Delete the records; Argilla deletes their responses and suggestions with them."""
+        for start in range(0, len(record_ids), FORGOTTEN_AT_ONCE):
+            some = ",".join(record_ids[start : start + FORGOTTEN_AT_ONCE])
+            self.rest.send("DELETE", f"/datasets/{ref}/records?ids={some}")
+        return len(record_ids)
 
     def set_guidelines(self, ref: str, text: str) -> None:
         """Put the text in place of the dataset's guidelines."""

@@ -122,6 +122,10 @@ class AnswerExchange(Protocol):
         """
         ...
 
+    def forget(self, ref: str, record_ids: list[str]) -> int:
+        """Delete these records with everybody's answers; how many. Raises NotFound for an unknown task."""
+        ...
+
     def set_guidelines(self, ref: str, text: str) -> None:
         """Show people this text; also how a task tells them that it is paused or closed."""
         ...

@@ -40,6 +40,15 @@ class FakePlatform:
         if since is None or self.touched.get(ref, now()) >= since:
             yield from self.given[ref].values()
 
+    def forget(self, ref: str, record_ids: list[str]) -> int:
+        if ref not in self.items:
+            raise NotFound("Somebody deleted this task.")
+        for record_id in record_ids:
+            key = record_id.removeprefix("record-")
+            self.items[ref].pop(key, None)
+            self.given[ref] = {each: answer for each, answer in self.given[ref].items() if each[0] != key}
+        return len(record_ids)
+
     def set_guidelines(self, ref: str, text: str) -> None:
         if ref not in self.items:
             raise NotFound("Somebody deleted this task.")

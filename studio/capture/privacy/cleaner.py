@@ -9,6 +9,7 @@ from typing import Any
 from studio.capture.entries import entry_values
 from studio.capture.privacy import keys
 from studio.capture.privacy.bodies import clean_body, clean_stream, stream_is_suspicious
+from studio.capture.privacy.detectors import DETECTORS
 from studio.capture.privacy.facts import ERROR, reply_facts, request_facts
 from studio.capture.privacy.policy import FULL, Policy
 from studio.capture.privacy.redactor import Redactor
@@ -55,8 +56,7 @@ class Cleaner:
         told = {
             name: scrub.text(value, name in SAID) if isinstance(value, str) else value for name, value in said.items()
         }
-        if isinstance(said.get("tags"), dict):
-            told["tags"] = _tags(said["tags"], scrub)
+        told |= {name: _tags(value, scrub) for name, value in said.items() if isinstance(value, dict)}
         if policy.record == "metadata" and told.get("text"):
             told["text"] = None
             return None if told.get("kind") in ("comment", "correction") else told
@@ -69,6 +69,17 @@ class Cleaner:
     def text(self, project_id: str, text: str) -> str:
         """Any text of the project."""
         return self._scrub(project_id, self._policies(project_id)).text(text)
+
+    def look(self, project_id: str, text: str) -> tuple[str, dict[str, int]]:
+        """Any text of the project, and how much of each kind was taken out."""
+        scrub = self._scrub(project_id, self._policies(project_id))
+        return scrub.text(text), dict(scrub.counts)
+
+    def names(self, project_id: str, name: str) -> set[str]:
+        """The marks under which an id may stand in the log, whatever the policy was when it was written."""
+        own = self._policies(project_id)
+        policies = (own, Policy(detectors=tuple(DETECTORS)), *(Policy(detectors=(each,)) for each in DETECTORS))
+        return {Scrub(self.redactor, project_id, rules_of(each), None).text(name, named=True) for each in policies}
 
     def body(self, project_id: str, body: bytes, sse: bool = False) -> bytes:
         """A request or an answer of the project, cleaned as in a record."""

@@ -13,7 +13,7 @@ from studio.capture.privacy import keys
 from studio.capture.privacy.patterns import Withheld
 from studio.capture.privacy.redactor import Redactor
 from studio.capture.privacy.rules import Found, Rules, joined
-from studio.capture.privacy.trees import clean_tree
+from studio.capture.privacy.trees import TAGS, clean_tree
 
 Seal = Callable[[str], str]
 
@@ -30,6 +30,9 @@ PLAIN = frozenset({
     "created_at", "timestamp",
 })  # fmt: skip
 """Fields that hold a word of the protocol: searched for keys only."""
+
+IDS = frozenset({"id", "user", "safety_identifier", "prompt_cache_key", TAGS})
+"""Fields that calls are found by, as are those that end in `_id`."""
 
 
 class Scrub:
@@ -66,7 +69,7 @@ class Scrub:
 
     def field(self, name: str, text: str, depth: int = 0) -> str:
         """The text of a JSON field."""
-        named = name == "id" or name == "user" or name.endswith("_id") or name == "safety_identifier"
+        named = name in IDS or name.endswith("_id")
         return self.text(text, named, depth, name in PLAIN)
 
     def _find(self, text: str, plain: bool) -> list[Found]:

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 SMALLEST_CARD = 10**12
 SHORTEST_NAME = 3
+TAGS = "metadata"
+"""What a request says under this name become tags, which calls are found by: equal values stay equal."""
 
 
 def clean_tree(value: Any, scrub: Scrub, depth: int = 0) -> Any:
@@ -20,7 +22,7 @@ def clean_tree(value: Any, scrub: Scrub, depth: int = 0) -> Any:
         if isinstance(node, list):
             _clean_list(node, name, scrub, depth, waiting)
         else:
-            _clean_object(node, scrub, depth, waiting)
+            _clean_object(node, name, scrub, depth, waiting)
     return holder[0]
 
 
@@ -30,10 +32,10 @@ def _clean_list(node: list[Any], name: str, scrub: Scrub, depth: int, waiting: l
             node[place] = new
 
 
-def _clean_object(node: dict[str, Any], scrub: Scrub, depth: int, waiting: list[tuple[str, Any]]) -> None:
+def _clean_object(node: dict[str, Any], own: str, scrub: Scrub, depth: int, waiting: list[tuple[str, Any]]) -> None:
     renamed = {}
     for name, item in node.items():
-        if (new := _cleaned(item, name, scrub, depth, waiting)) is not item:
+        if (new := _cleaned(item, TAGS if own == TAGS else name, scrub, depth, waiting)) is not item:
             node[name] = new
         if len(name) >= SHORTEST_NAME and (told := scrub.text(name)) is not name:
             renamed[name] = told
