@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from studio.deploy.router import Route
 from studio.gateway.call import Call
-from studio.gateway.dialects import error_event, servers_fault
+from studio.gateway.dialects import begins_error, error_event, servers_fault
 from studio.gateway.errors import ApiError
 from studio.gateway.headers import to_upstream
 from studio.gateway.http import Request
@@ -84,6 +84,8 @@ class Asking:
         if reply.is_stream and reply.status < 300:
             if not piece:
                 raise UpstreamError("it closed the stream before its first piece")
+            while begins_error(piece) and (more := await reply.read(wait_s)):
+                piece += more
             if found := error_event(piece, failures):
                 return Opened(reply, *found, is_stream=False)
             return Opened(reply, reply.status, piece, is_stream=True)

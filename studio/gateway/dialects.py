@@ -26,7 +26,10 @@ MOVED = (
     "The model's server answered with a redirect, and the gateway sends calls and keys to no other address. Correct the"
     " provider's or the place's address under Settings (often http instead of https)."
 )
+ERROR_STARTS = (b'data: {"error"', b'data:{"error"', b"event: error", b"event:error", b'data: {"type":"error"')
+LONGEST_ERROR = 1 << 16
 EVENT_STARTS = (b"data:", b"event: error", b"event:error", b"event: response.failed")
+"""How a stream may begin that is nothing but an error."""
 FAILED = (424, 429)
 """A failed generation (TGI's 424) and a server with too much to do."""
 EVENT_STATUS = {"validation": 422, "template_error": 422, "tool_error": 422, "overloaded": 429, "generation": 424}
@@ -94,6 +97,11 @@ def servers_fault(status: int, route: Route) -> bool:
         or 300 <= status < 400
         or bool(route.deployment_id and status in (*REFUSED_KEY, UNKNOWN))
     )
+
+
+def begins_error(piece: bytes) -> bool:
+    """Whether this may be the beginning of an error's event, of which the end is yet to come."""
+    return piece.startswith(ERROR_STARTS) and not piece.endswith(b"\n") and len(piece) < LONGEST_ERROR
 
 
 def error_event(piece: bytes, failures: tuple[bytes, ...] = FAILURES) -> tuple[int, bytes] | None:
