@@ -168,7 +168,7 @@ class _UntilLeft:
     async def __aenter__(self) -> None:
         if self._exchange.line.lost:
             raise ClientLeft()
-        self._exchange._worker = asyncio.current_task()
+        self._exchange._worker = self._exchange.line.task
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -37,6 +37,8 @@ class Line(asyncio.Protocol):
         self.home = home
         self.lost = False
         self.deadline = NEVER
+        self.task: asyncio.Task[None]
+        """Answers the current request."""
         self._loop = asyncio.get_running_loop()
         self._transport: Any = None
         self._parser = httptools.HttpRequestParser(self)
@@ -233,8 +235,8 @@ class Line(asyncio.Protocol):
             current = self._current = self._waiting.popleft()
             if current.whole:
                 self.deadline = NEVER
-            task = self._loop.create_task(self._answer(current))
-            self.home.tasks.add(task)
+            self.task = self._loop.create_task(self._answer(current))
+            self.home.tasks.add(self.task)
         elif (error := self._refusal) is not None:
             self._refusal = None
             self.home.answers[error.status] += 1
@@ -245,7 +247,7 @@ class Line(asyncio.Protocol):
         try:
             await self.home.serve(exchange)
         finally:
-            self.home.tasks.discard(asyncio.current_task())
+            self.home.tasks.discard(self.task)
             self._current = None
             if not self.lost:
                 self._go_on(exchange)

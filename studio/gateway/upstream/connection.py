@@ -8,11 +8,12 @@ from typing import Any, Protocol
 
 import httptools
 
-from studio.gateway.upstream.errors import StaleConnection, UpstreamError
+from studio.gateway.upstream.errors import StaleConnection, UpstreamError, UpstreamTimeout
 
 HIGH_WATER = 1 << 18
 """Unread bytes at which the upstream is asked to wait."""
 
+NEVER = float("inf")
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -35,14 +36,16 @@ class Connection(asyncio.Protocol):
         self.home = home
         self.transport: Any = None
         self.used = 0
-        self._parser: Any = None
+        self._loop = asyncio.get_running_loop()
+        self._parser = httptools.HttpResponseParser(self)
+        self._timer: asyncio.TimerHandle | None = None
+        self._until = NEVER
+        self._late = UpstreamTimeout()
         self._head: asyncio.Future[tuple[int, Headers]] | None = None
         self._ended = True
 
-    def request(self, data: bytes) -> asyncio.Future[tuple[int, Headers]]:
+    def request(self, data: bytes, wait_s: float, late: UpstreamTimeout) -> asyncio.Future[tuple[int, Headers]]:
         """Send a whole request; the future holds status and headers."""
-        self._loop = asyncio.get_running_loop()
-        self._parser = httptools.HttpResponseParser(self)
         self._headers: Headers = []
         self._pieces: deque[bytes] = deque()
         self._unread = 0
@@ -50,12 +53,14 @@ class Connection(asyncio.Protocol):
         self._error: UpstreamError | None = None
         self._reader: asyncio.Future[None] | None = None
         self._head = self._loop.create_future()
+        self._wait(wait_s, late)
         self.transport.write(data)
         return self._head
 
-    async def read(self) -> bytes:
-        """The next bytes of the body; empty at its end. Raises UpstreamError when it was cut."""
+    async def read(self, wait_s: float, late: UpstreamTimeout) -> bytes:
+        """The next bytes of the body; empty at its end. Raises UpstreamError when it was cut, or is late."""
         while (body := self.take()) is None:
+            self._wait(wait_s, late)
             self._reader = self._loop.create_future()
             await self._reader
         return body
@@ -112,6 +117,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """End a reply that runs until the connection closes; anything else unfinished was cut."""
         self.home.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
         if self._ended:
             return
         if error is None and self._answered and self._runs_until_closed():
@@ -123,6 +130,11 @@ class Connection(asyncio.Protocol):
 
     # httptools' callbacks
 
+    def on_message_begin(self) -> None:
+        """Only one reply was asked for; bytes behind it end the connection."""
+        if self._ended:
+            raise UpstreamError("it sent more than one answer")
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """Collect a header."""
         self._headers.append((name.lower(), value))
@@ -133,6 +145,7 @@ class Connection(asyncio.Protocol):
         if status < 200:
             self._headers = []
         elif self._head and not self._head.done():
+            self._until = NEVER
             self._head.set_result((status, self._headers))
 
     def on_body(self, body: bytes) -> None:
@@ -153,7 +166,28 @@ class Connection(asyncio.Protocol):
         self.used += 1
         self._wake()
 
+    def _wait(self, wait_s: float, late: UpstreamTimeout) -> None:
+        """Fail with `late` if nothing has come by then. A timer is set once for many waits: most are over before."""
+        self._until, self._late = self._loop.time() + wait_s, late
+        if self._timer is None or self._timer.when() > self._until:
+            self._set_timer()
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(self._until, self._rung)
+
+    def _rung(self) -> None:
+        self._timer = None
+        if self._ended or self._until == NEVER:
+            return
+        if self._until > self._loop.time():
+            self._set_timer()
+        else:
+            self.fail(self._late)
+
     def _wake(self) -> None:
+        self._until = NEVER
         if self._reader and not self._reader.done():
             self._reader.set_result(None)
         self._reader = None

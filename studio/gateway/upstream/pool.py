@@ -55,14 +55,11 @@ class Pool:
 
     async def _send(self, connection: Connection, data: bytes, wait_s: float) -> Reply:
         late = UpstreamTimeout(f"it sent no answer within {wait_s:g} s")
-        timer = asyncio.get_running_loop().call_later(wait_s, connection.fail, late)
         try:
-            status, headers = await connection.request(data)
+            status, headers = await connection.request(data, wait_s, late)
         except BaseException:
             connection.transport.abort()
             raise
-        finally:
-            timer.cancel()
         return Reply(connection, status, headers)
 
     def _free(self) -> Connection | None:
@@ -112,11 +109,8 @@ class Reply:
         """The next bytes, empty at the end. Raises UpstreamError when it is cut or silent for too long."""
         if (there := self._connection.take()) is not None:
             return there
-        try:
-            async with asyncio.timeout(wait_s):
-                return await self._connection.read()
-        except TimeoutError as error:
-            raise UpstreamTimeout(f"it was silent for {wait_s:g} s in the middle of its answer") from error
+        late = UpstreamTimeout(f"it was silent for {wait_s:g} s in the middle of its answer")
+        return await self._connection.read(wait_s, late)
 
     async def read_all(self, wait_s: float, most: int) -> bytes:
         """The whole body. Raises UpstreamError when it is longer than `most`."""
