@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from studio.capture.prepare import UNREADABLE, Prepared
+from studio.capture.privacy.forgotten import Forgotten
 from studio.capture.record import Record
 from studio.capture.segments import Segment
 
@@ -38,9 +39,9 @@ class Batch:
 
 def read_batch(stretch: Stretch) -> Batch:
     """The next records of a segment, up to a number of them or of bytes."""
-    batch = Batch(stretch.start, stretch.start)
+    batch, forgotten = Batch(stretch.start, stretch.start), Forgotten(stretch.path.parent)
     for piece in Segment(stretch.path).pieces(stretch.start, stretch.finished):
-        if piece.payload is None or not _add(batch.prepared, piece.payload):
+        if piece.payload is None or not _add(batch.prepared, piece.payload, forgotten):
             batch.damaged.append((piece.start, piece.end))
         else:
             batch.records += 1
@@ -50,9 +51,11 @@ def read_batch(stretch: Stretch) -> Batch:
     return batch
 
 
-def _add(prepared: Prepared, payload: bytes) -> bool:
+def _add(prepared: Prepared, payload: bytes, forgotten: Forgotten) -> bool:
     try:
-        prepared.add(Record.unpack(payload))
+        record = Record.unpack(payload)
+        if not forgotten.names(record):
+            prepared.add(record)
     except UNREADABLE:
         return False
     return True

@@ -27,6 +27,8 @@ SEGMENT_BYTES = 64 << 20
 SEGMENT_AGE_S = 600.0
 SUFFIX = ".journal"
 TELL_EVERY_S = 10.0
+ROTATE = "rotate"
+"""Touched beside the segments to ask writers to finish theirs."""
 DISK, FULL = "disk", "journal full"
 """Why a record was refused: by the disk, or because the journal holds as much as it may."""
 
@@ -85,8 +87,14 @@ class Journal:
         return True
 
     def rotate(self) -> None:
-        """Finish a segment that is old enough, so that an idle gateway's last calls are not kept open for ever."""
-        if self._file >= 0 and time.monotonic() - self._opened_at >= self.segment_age_s:
+        """Finish a segment that is old enough, so that an idle gateway's last calls are not kept open for ever.
+
+        Forgetting a user asks for it too: the segment may hold what has to go.
+        """
+        if self._file < 0:
+            return
+        age_s = time.monotonic() - self._opened_at
+        if age_s >= self.segment_age_s or age_s > time.time() - _touched(self.folder / ROTATE):
             self._end_segment()
 
     def sync(self) -> None:
@@ -169,3 +177,10 @@ class Journal:
         if not self._refusing or time.monotonic() - self._told_at > TELL_EVERY_S:
             self._refusing, self._told_at = True, time.monotonic()
             log.error("Calls are answered but not recorded (%d so far): %s", self.dropped, error)
+
+
+def _touched(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0

@@ -51,6 +51,7 @@ def build_gateway(
     async def sync() -> None:
         while True:
             await asyncio.sleep(SYNC_EVERY_S)
+            journal.rotate()
             await asyncio.to_thread(journal.sync)
 
     async def write_figures() -> None:

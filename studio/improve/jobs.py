@@ -1,4 +1,4 @@
-"""Job handler of the next turn."""
+"""Job handlers of improving: the next turn, and forgetting a user through the whole loop."""
 
 from __future__ import annotations
 
@@ -7,9 +7,16 @@ from typing import Any
 from studio.access.actor import Actor
 from studio.curate.intake import Added
 from studio.curate.jobs import datasets_of
+from studio.improve import forgetting
 from studio.improve.turns import Improve
 from studio.jobs.context import JobContext
 from studio.jobs.queue import Jobs
+from studio.label.catalog import labeling_backend
+
+
+def forget_user(context: JobContext) -> dict[str, Any]:
+    """Delete everything of one user of one project; see `studio.improve.forgetting`."""
+    return forgetting.forget_user(context, lambda: labeling_backend(context.settings))
 
 
 def next_turn(context: JobContext) -> dict[str, Any]:

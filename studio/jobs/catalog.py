@@ -30,6 +30,7 @@ HANDLERS: dict[str, str] = {
     "evaluate": "studio.evaluate.jobs:evaluate",
     "deploy": "studio.deploy.jobs:deploy",
     "publish_model": "studio.deploy.publish.jobs:publish_model",
+    "forget_user": "studio.improve.jobs:forget_user",
     "next_turn": "studio.improve.jobs:next_turn",
     "sample_traffic": "studio.demo.jobs:sample_traffic",
     "sample_labels": "studio.demo.jobs:sample_labels",
