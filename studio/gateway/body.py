@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +23,6 @@ ADAPTER_CHOICE = ("adapter_id", "adapter_ids", "adapter_source", "lora", "lora_n
 STREAMING = frozenset({"stream", "stream_options"})
 STICKY = ("user", "safety_identifier")
 """Fields that say who asks: the same person keeps the same revision."""
-MODEL_FIELD = re.compile(rb'"model"\s*:\s*"[^"\\]*"')
 
 
 @dataclass(frozen=True)
@@ -37,9 +35,9 @@ class Body:
     sticky_key: str | None
     endpoint: Endpoint = CHAT
     facts: dict[str, Any] = field(default_factory=dict)
+    """What headers say of the call: session_id, trace_id, parent_span_id."""
     unwanted: bool = False
     """Whether the caller asked that this call is not recorded."""
-    """What headers say of the call: session_id, trace_id, parent_span_id."""
 
     @property
     def model(self) -> str:
@@ -84,12 +82,9 @@ class Body:
                     raise adapter_chosen(name, self.model)
 
     def for_route(self, route: Route) -> bytes:
-        """The body to send upstream; the caller's own bytes as far as nothing has to change."""
+        """The body to send upstream; the caller's own bytes when nothing has to change."""
         sent = self._sent(route)
-        if sent == self.fields:
-            return self.raw
-        renamed = {**sent, "model": self.fields["model"]} == self.fields
-        return (self._renamed(route.upstream_model) if renamed else None) or orjson.dumps(sent)
+        return self.raw if sent == self.fields else orjson.dumps(sent)
 
     def copy_for(self, route: Route) -> bytes:
         """The same request for a shadow: as asked, but answered in one piece."""
@@ -99,12 +94,6 @@ class Body:
         sent = self.endpoint.sent(without_routing(self.fields))
         sent["model"] = route.upstream_model
         return for_dialect(route.dialect, sent) if route.revision_id and self.endpoint.is_chat else sent
-
-    def _renamed(self, name: str) -> bytes | None:
-        """The caller's bytes with this model's name in them; None where it is not plain which bytes are the name."""
-        if self.raw.count(b'"model"') != 1 or (found := MODEL_FIELD.search(self.raw)) is None:
-            return None
-        return b"".join((self.raw[: found.start()], b'"model":', orjson.dumps(name), self.raw[found.end() :]))
 
 
 def _tags(fields: dict[str, Any], request: Request) -> dict[str, str]:

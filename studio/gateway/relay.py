@@ -112,7 +112,7 @@ class Relay:
         except UpstreamError as error:
             call.end("cut", opened.status, cut(error))
             last = self._endpoint.errors.event(cut(error), "upstream_error", "upstream_cut")
-            await request.finish(names.flush() + (b"" if call.ended == "ok" else last))
+            await request.finish(names.flush() if call.ended == "ok" else last)
             return
         call.end("ok", opened.status)
         await request.finish(names.flush())

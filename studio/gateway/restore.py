@@ -13,6 +13,7 @@ import orjson
 
 MODEL = re.compile(rb'"model"\s*:\s*"[^"\\]*"')
 """Only a real key can match: inside a JSON string the quotes are escaped."""
+MODEL_KEY = b'"model"'
 EVENT = b"data:"
 ENDS = (b"\n\n", b"\r\n\r\n")
 """A blank line ends an event."""
@@ -69,7 +70,7 @@ class ModelName:
 
     def in_body(self, body: bytes) -> bytes:
         """A whole answer, or a line of a stream, with the name in it."""
-        if body.count(b'"model"') > 1 and (put := self._put(body)) is not None:
+        if body.count(MODEL_KEY) > 1 and (put := self._put(body)) is not None:
             return put
         return MODEL.sub(lambda _: self._field, body, count=1)
 
@@ -87,7 +88,10 @@ class ModelName:
 
     def feed(self, piece: bytes) -> bytes:
         """The whole events there are now, each with the name in it."""
-        return b"\n".join(self.in_body(line) for line in self._events.whole(piece).split(b"\n"))
+        return b"\n".join([self._in_line(line) for line in self._events.whole(piece).split(b"\n")])
+
+    def _in_line(self, line: bytes) -> bytes:
+        return self.in_body(line) if MODEL_KEY in line else line
 
     def flush(self) -> bytes:
         """What was held back."""
