@@ -86,7 +86,7 @@ message = client.messages.create(
     max_tokens=200,
     messages=[{"role": "user", "content": "Hello"}],
 )
-print(message.content[0].text)
+print(message.content[-1].text)
 """,
 )
 
