@@ -89,6 +89,8 @@ class Asking:
             if found := error_event(piece, failures):
                 return Opened(reply, *found, is_stream=False)
             return Opened(reply, reply.status, piece, is_stream=True)
+        if reply.is_read:
+            return Opened(reply, reply.status, piece, is_stream=False)
         try:
             rest = await reply.read_all(self._wait_s, LONGEST_ANSWER) if piece else b""
         except UpstreamError as error:

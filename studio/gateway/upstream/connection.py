@@ -14,6 +14,8 @@ HIGH_WATER = 1 << 18
 """Unread bytes at which the upstream is asked to wait."""
 
 NEVER = float("inf")
+NO_ANSWER = "it sent no answer within {:g} s"
+SILENT = "it was silent for {:g} s in the middle of its answer"
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -40,11 +42,12 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._timer: asyncio.TimerHandle | None = None
         self._until = NEVER
-        self._late = UpstreamTimeout()
+        self._late = ""
+        self._wait_s = 0.0
         self._head: asyncio.Future[tuple[int, Headers]] | None = None
         self._ended = True
 
-    def request(self, data: bytes, wait_s: float, late: UpstreamTimeout) -> asyncio.Future[tuple[int, Headers]]:
+    def request(self, data: bytes, wait_s: float) -> asyncio.Future[tuple[int, Headers]]:
         """Send a whole request; the future holds status and headers."""
         self._headers: Headers = []
         self._pieces: deque[bytes] = deque()
@@ -53,17 +56,22 @@ class Connection(asyncio.Protocol):
         self._error: UpstreamError | None = None
         self._reader: asyncio.Future[None] | None = None
         self._head = self._loop.create_future()
-        self._wait(wait_s, late)
+        self._wait(wait_s, NO_ANSWER)
         self.transport.write(data)
         return self._head
 
-    async def read(self, wait_s: float, late: UpstreamTimeout) -> bytes:
+    async def read(self, wait_s: float) -> bytes:
         """The next bytes of the body; empty at its end. Raises UpstreamError when it was cut, or is late."""
         while (body := self.take()) is None:
-            self._wait(wait_s, late)
+            self._wait(wait_s, SILENT)
             self._reader = self._loop.create_future()
             await self._reader
         return body
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the whole reply has come and was taken."""
+        return self._ended and not self._pieces
 
     def take(self) -> bytes | None:
         """What is there already; empty at the end, None while there is nothing yet. Raises UpstreamError."""
@@ -166,9 +174,9 @@ class Connection(asyncio.Protocol):
         self.used += 1
         self._wake()
 
-    def _wait(self, wait_s: float, late: UpstreamTimeout) -> None:
-        """Fail with `late` if nothing has come by then. A timer is set once for many waits: most are over before."""
-        self._until, self._late = self._loop.time() + wait_s, late
+    def _wait(self, wait_s: float, late: str) -> None:
+        """Fail if nothing has come by then. A timer is set once for many waits: most are over before."""
+        self._until, self._late, self._wait_s = self._loop.time() + wait_s, late, wait_s
         if self._timer is None or self._timer.when() > self._until:
             self._set_timer()
 
@@ -184,7 +192,7 @@ class Connection(asyncio.Protocol):
         if self._until > self._loop.time():
             self._set_timer()
         else:
-            self.fail(self._late)
+            self.fail(UpstreamTimeout(self._late.format(self._wait_s)))
 
     def _wake(self) -> None:
         self._until = NEVER

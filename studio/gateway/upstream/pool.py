@@ -8,7 +8,7 @@ from collections import deque
 from urllib.parse import urlsplit
 
 from studio.gateway.upstream.connection import Connection, Headers
-from studio.gateway.upstream.errors import StaleConnection, UpstreamError, UpstreamTimeout
+from studio.gateway.upstream.errors import StaleConnection, UpstreamError
 
 CONNECT_TIMEOUT_S = 5.0
 MOST_IDLE = 512
@@ -54,9 +54,8 @@ class Pool:
             connection.transport.close()
 
     async def _send(self, connection: Connection, data: bytes, wait_s: float) -> Reply:
-        late = UpstreamTimeout(f"it sent no answer within {wait_s:g} s")
         try:
-            status, headers = await connection.request(data, wait_s, late)
+            status, headers = await connection.request(data, wait_s)
         except BaseException:
             connection.transport.abort()
             raise
@@ -85,7 +84,7 @@ class Pool:
 
     def _serialised(self, path: bytes, headers: Headers, body: bytes) -> bytes:
         head = b"POST %b HTTP/1.1\r\nhost: %b\r\ncontent-length: %d\r\n" % (path, self._host_header, len(body))
-        return b"".join((head, *(b"%b: %b\r\n" % pair for pair in headers), b"\r\n", body))
+        return b"".join((head, *[b"%b: %b\r\n" % pair for pair in headers], b"\r\n", body))
 
 
 class Reply:
@@ -103,14 +102,21 @@ class Reply:
 
     def header(self, name: bytes) -> bytes:
         """The header's value in lower case, or nothing."""
-        return next((value.lower() for key, value in self.headers if key == name), b"")
+        for key, value in self.headers:
+            if key == name:
+                return value.lower()
+        return b""
+
+    @property
+    def is_read(self) -> bool:
+        """Whether all of it was read."""
+        return self._connection.is_read
 
     async def read(self, wait_s: float) -> bytes:
         """The next bytes, empty at the end. Raises UpstreamError when it is cut or silent for too long."""
         if (there := self._connection.take()) is not None:
             return there
-        late = UpstreamTimeout(f"it was silent for {wait_s:g} s in the middle of its answer")
-        return await self._connection.read(wait_s, late)
+        return await self._connection.read(wait_s)
 
     async def read_all(self, wait_s: float, most: int) -> bytes:
         """The whole body. Raises UpstreamError when it is longer than `most`."""
