@@ -21,6 +21,7 @@ from typing import Literal
 from zlib import crc32
 
 from studio.capture.room import Room
+from studio.settings import Settings
 
 HEADER = struct.Struct("<4sII")
 SEGMENT_BYTES = 64 << 20
@@ -29,7 +30,7 @@ SUFFIX = ".journal"
 TELL_EVERY_S = 10.0
 ROTATE = "rotate"
 """Touched beside the segments to ask writers to finish theirs."""
-DISK, FULL = "disk", "journal full"
+DISK, NO_ROOM = "disk", "no_room"
 """Why a record was refused: by the disk, or because the journal holds as much as it may."""
 
 Fsync = Literal["never", "interval", "always"]
@@ -63,7 +64,8 @@ class Journal:
         self._ended: list[int] = []
         self._files = threading.Lock()
         self._told_at = 0.0
-        self._refusing = False
+        self.refusing = ""
+        """Why the last record was not written; empty when it was."""
 
     @property
     def dropped(self) -> int:
@@ -73,7 +75,7 @@ class Journal:
     def append(self, payload: bytes) -> bool:
         """Write one record. False (counted and logged) when there is no room for it."""
         if not self.room.has(len(payload)):
-            self._refuse(FULL, self.room.why)
+            self._refuse(NO_ROOM, self.room.why)
             return False
         try:
             self._write(payload)
@@ -81,8 +83,8 @@ class Journal:
             self._refuse(DISK, str(error))
             return False
         self.written += 1
-        if self._refusing:
-            self._refusing = False
+        if self.refusing:
+            self.refusing = ""
             log.warning("Calls are recorded again; %d were not.", self.dropped)
         return True
 
@@ -174,8 +176,9 @@ class Journal:
 
     def _refuse(self, reason: str, error: str) -> None:
         self.refused[reason] += 1
-        if not self._refusing or time.monotonic() - self._told_at > TELL_EVERY_S:
-            self._refusing, self._told_at = True, time.monotonic()
+        news, self.refusing = not self.refusing, error
+        if news or time.monotonic() - self._told_at > TELL_EVERY_S:
+            self._told_at = time.monotonic()
             log.error("Calls are answered but not recorded (%d so far): %s", self.dropped, error)
 
 
@@ -184,3 +187,10 @@ def _touched(path: Path) -> float:
         return path.stat().st_mtime
     except OSError:
         return 0.0
+
+
+def open_journal(settings: Settings) -> Journal:
+    """The journal as the settings want it."""
+    room = Room(settings.journal, settings.journal_max_mb << 20, settings.journal_reserve_mb << 20)
+    age_s, size = settings.journal_segment_minutes * 60, settings.journal_segment_mb << 20
+    return Journal(settings.journal, size, age_s, settings.journal_fsync, room)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from storage.database import Database
-from studio.capture.journal import Journal
+from studio.capture.journal import open_journal
 from studio.capture.privacy.keeping import KeptFresh
 from studio.capture.recorder import Recorder
 from studio.deploy.counting import Counter as TrafficCounter
@@ -41,7 +41,7 @@ def build_gateway(
     database: Database | None = None,
 ) -> Gateway:
     """The gateway as an ASGI application. Without a database it counts no traffic and keeps no answers of shadows."""
-    journal, upstreams, routing = Journal(settings.journal), Upstreams(), Routing(load_table)
+    journal, upstreams, routing = open_journal(settings), Upstreams(), Routing(load_table)
     privacy, cache, most = KeptFresh(settings.secrets, database), KeyCache(keys), settings.max_body_mb << 20
     recorder, answers, wait_s = Recorder(journal, privacy.cleaner), Counter[int](), settings.upstream_timeout_s
     traffic, kept = TrafficCounter(database), ShadowLog(database, privacy.cleaner)
