@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import phonenumbers
 
@@ -97,18 +98,29 @@ def _is_codice_fiscale(plain: str) -> bool:
 
 @lru_cache(8192)
 def is_phone(text: str) -> bool:
-    """Whether the text is a number that can be dialled, by Google's libphonenumber."""
+    """Whether the text is a number that can be dialled, by Google's libphonenumber.
+
+    Without a country code its digits must stand in the groups that are usual in one of the countries.
+    """
     told = text.strip()
     if told.startswith("00"):
         told = "+" + told[2:]
-    regions: tuple[str | None, ...] = (None,) if told.startswith("+") else REGIONS
-    return any(_is_number(told, region) for region in regions)
+    number = _number(told, None)
+    if number is not None:
+        return bool(phonenumbers.is_possible_number(number))
+    return any(_is_usual(told, region) for region in REGIONS)
 
 
-def _is_number(text: str, region: str | None) -> bool:
-    try:
-        number = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException:
+def _is_usual(text: str, region: str) -> bool:
+    number = _number(text, region)
+    if number is None or not phonenumbers.is_valid_number(number):
         return False
-    check = phonenumbers.is_possible_number if region is None else phonenumbers.is_valid_number
-    return bool(check(number))
+    found = phonenumbers.PhoneNumberMatcher(text, region, phonenumbers.Leniency.STRICT_GROUPING)
+    return any(match.start == 0 and match.end == len(text) for match in found)
+
+
+def _number(text: str, region: str | None) -> Any:
+    try:
+        return phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None

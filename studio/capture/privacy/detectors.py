@@ -12,7 +12,7 @@ from studio.capture.privacy.checked import iban_end, is_card, is_national_id, is
 Span = tuple[int, int]
 DIGIT = re.compile(r"\d")
 
-EMAIL_DOMAIN = re.compile(r"(?<=[\w%+'.-])(?:@|%40)(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?![\w-])", re.I)
+EMAIL_DOMAIN = re.compile(r"(?<=[\w%+'.-])(?:@|%40)(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?!\w)", re.I)
 EMAIL_NAME = re.compile(r"[\w%+'.-]{1,64}$")
 PHONE = re.compile(
     r"(?<![\w.+/@#-])(?:\+|00(?=\d))?(?:\(\+?\d{1,4}\)|\d)(?:[ ().\u00a0\u2010-\u2015/-]{0,3}\d){6,16}(?![\w@-]|[.:]\d)"
