@@ -5,6 +5,7 @@ import streamlit as st
 from studio.access.actor import Role
 from studio.ui.capture import actions, explorer, place
 from studio.ui.capture.connect import connect_dialog, first_calls
+from studio.ui.capture.drawer import drawer
 from studio.ui.capture.import_dialog import import_dialog, keep_import_open
 from studio.ui.capture.results import job_results
 from studio.ui.capture.templates import templates_view
@@ -37,6 +38,7 @@ if not captured:
 place.arrive()
 with st.container(horizontal=True, gap="small", vertical_alignment="center"):
     tab = explorer.tabs()
+    explorer.arrivals(project)
     st.space("stretch")
     if st.button("Connect", icon=":material/cable:", key="connect_feature"):
         connect_dialog(project)
@@ -46,5 +48,6 @@ if tab == "templates":
     templates_view(project)
 else:
     explorer.calls(project)
-    actions.asked_for(project, everything=add)
+if not actions.asked_for(project, everything=add) and tab == "calls":
+    drawer(project)
 next_step("Clean the examples and freeze a version on Curate", "curate")

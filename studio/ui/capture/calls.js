@@ -3,7 +3,7 @@
 const SCREENS = new WeakMap();
 const SHOWN = 6;
 const SEARCHED_FROM = 9;
-const CLOSED = new Set(['endpoint', 'api_key', 'provider', 'finish_reason', 'user', 'session', 'source', 'revision']);
+const CLOSED = new Set(['served_model', 'endpoint', 'api_key', 'provider', 'finish_reason', 'user', 'session', 'source', 'revision']);
 const SORTS = [
   ['-created_at', 'Newest first'], ['created_at', 'Oldest first'], ['-latency_ms', 'Slowest first'],
   ['latency_ms', 'Fastest first'], ['-first_token_ms', 'Slowest first token'], ['-cost_usd', 'Most expensive'],
@@ -44,7 +44,8 @@ const day = new Intl.DateTimeFormat('en-US', { month: 'short', day: 'numeric' })
 const full = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'long' });
 const when = (at) => {
   const moment = new Date(at);
-  return moment.toDateString() === new Date().toDateString() ? clock.format(moment) : `${day.format(moment)}, ${clock.format(moment)}`;
+  const sameDay = moment.toDateString() === new Date().toDateString();
+  return sameDay ? clock.format(moment) : `${day.format(moment)}, ${clock.format(moment).slice(0, 5)}`;
 };
 
 class Calls {
@@ -67,10 +68,30 @@ class Calls {
     const focus = this.focused();
     this.data = data;
     this.tell = (event) => tell({ ...event, at: Date.now() });
-    if (data.filter !== this.filter) { this.everything = false; this.filter = data.filter; }
+    if (data.filter !== this.filter) {
+      this.everything = false;
+      this.filter = data.filter;
+      this.shown = null;
+    }
+    this.hold(data);
     this.drawRail();
     this.drawMain();
     this.refocus(focus);
+  }
+
+  // Live, what arrives is held back while somebody selects calls or has scrolled down: rows must not move under a hand.
+  hold(data) {
+    const reading = this.chosen.size || (this.frame?.scrollTop ?? 0) > 20;
+    if (!(data.live && this.shown && reading && data.page.number === 1)) this.shown = data.rows;
+    const known = new Set(this.shown.map((row) => row.uid));
+    this.waiting = data.rows.filter((row) => !known.has(row.uid)).length;
+  }
+
+  letIn() {
+    this.shown = this.data.rows;
+    this.waiting = 0;
+    this.frame.scrollTop = 0;
+    this.drawMain();
   }
 
   // A redraw must not take the cursor out of a field that somebody types into.
@@ -185,17 +206,25 @@ class Calls {
   // --- the table --------------------------------------------------------------------------------------------------------
 
   drawMain() {
-    const { rows } = this.data;
+    const rows = this.shown;
+    const [first, scrolled] = [rows[0]?.uid, this.frame?.scrollTop ?? 0];
     this.main.replaceChildren(this.bar(), rows.length ? this.table() : this.nothing());
+    if (rows.length && first === this.first) this.frame.scrollTop = scrolled;
+    this.first = first;
     this.known = new Set(rows.map((row) => row.uid));
   }
 
   bar() {
-    const bar = make('div', 'bar');
     const picked = this.everything || this.chosen.size;
+    const bar = make('div', picked ? 'bar picking' : 'bar');
     const sort = this.sorter();
     const filters = button('quiet filters', 'Filters', () => this.root.classList.toggle('railed'), 'filter_list');
-    bar.append(filters, picked ? this.selection() : this.count(), sort, this.pager());
+    bar.append(filters, picked ? this.selection() : this.count());
+    if (this.waiting) {
+      const n = this.waiting < this.shown.length ? this.waiting : `${this.waiting}+`;
+      bar.append(button('new', `${n} new ${n === 1 ? 'call' : 'calls'}`, () => this.letIn(), 'arrow_upward'));
+    }
+    bar.append(sort, this.pager());
     return bar;
   }
 
@@ -220,7 +249,7 @@ class Calls {
         button('', 'Mark as golden', act('golden'), 'verified'),
       );
     }
-    const page = this.data.rows.length;
+    const page = this.shown.length;
     if (!this.everything && this.chosen.size >= page && count.n > page) {
       box.append(button('link', `Select all ${count.text}`, () => { this.everything = true; this.drawMain(); }));
     }
@@ -272,10 +301,11 @@ class Calls {
 
   table() {
     const frame = make('div', 'frame');
+    this.frame = frame;
     const table = make('table');
     const body = make('tbody');
     table.setAttribute('aria-label', 'Captured calls');
-    body.append(...this.data.rows.map((row, place) => this.line(row, place)));
+    body.append(...this.shown.map((row, place) => this.line(row, place)));
     table.append(this.head(), body);
     frame.append(table);
     return frame;
@@ -285,7 +315,7 @@ class Calls {
     const head = make('thead');
     const line = make('tr');
     const first = make('th', 'pick');
-    first.append(this.tick('Select every call of this page', this.data.rows.every((row) => this.chosen.has(row.uid)), (on) => this.pickPage(on)));
+    first.append(this.tick('Select every call of this page', this.shown.every((row) => this.chosen.has(row.uid)), (on) => this.pickPage(on)));
     line.append(first);
     for (const [name, title, by] of COLUMNS) {
       const cell = make('th', name);
@@ -320,12 +350,12 @@ class Calls {
 
   pickPage(on) {
     this.everything = false;
-    for (const row of this.data.rows) on ? this.chosen.set(row.uid, true) : this.chosen.delete(row.uid);
+    for (const row of this.shown) on ? this.chosen.set(row.uid, true) : this.chosen.delete(row.uid);
     this.drawMain();
   }
 
   pick(place, on, range) {
-    const { rows } = this.data;
+    const rows = this.shown;
     const from = range && this.last != null ? Math.min(this.last, place) : place;
     const to = range && this.last != null ? Math.max(this.last, place) : place;
     this.everything = false;

@@ -9,7 +9,6 @@ from studio.access.actor import Role
 from studio.capture.sources import SOURCES, Source
 from studio.ui.capture.actions import load_sample
 from studio.ui.capture.import_dialog import import_dialog
-from studio.ui.formats import plain
 from studio.ui.navigation import page_named
 from studio.ui.settings.secret import show_once
 from studio.ui.state import current_actor, current_studio, reported_errors
@@ -44,7 +43,7 @@ def sources(project: Project, where: str) -> None:
 
 
 def _snippet(project: Project, source: Source) -> None:
-    st.markdown(f":gray[{plain(source.note)}]")
+    st.caption(source.note)
     gateway = current_studio().settings.gateway_url
     st.code(source.snippet(gateway, model=_model_name(project)), language=source.language)
 

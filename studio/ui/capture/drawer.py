@@ -74,7 +74,7 @@ def _header(project: Project, entry: LogEntry) -> None:
         status_badge(entry.status)
         st.markdown(f"**{plain(entry.model or 'no model')}**", width="content")
         st.caption(ago(entry.created_at), width="stretch")
-        with st.container(horizontal=True, gap=None, width="content"):
+        with st.container(horizontal=True, gap="small", width="content"):
             _step("Previous", "K", "keyboard_arrow_up", uids[at - 1] if at > 0 else "", project)
             following = uids[at + 1] if 0 <= at < len(uids) - 1 else ""
             _step("Next", "J", "keyboard_arrow_down", following, project, turns=at == len(uids) - 1 and bool(more))

@@ -1,4 +1,4 @@
-"""The Calls tab: toolbar, chips, charts, the table with its facets, the open call, and what arrives meanwhile."""
+"""The Calls tab: toolbar, chips, charts, the table with its facets, and what arrives meanwhile."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from storage.tables import Project
 from studio.capture.explorer.answers import Sort
 from studio.ui.capture import place
 from studio.ui.capture.chips import chips
-from studio.ui.capture.drawer import drawer
-from studio.ui.capture.listing import ASKED, listing
+from studio.ui.capture.listing import listing
 from studio.ui.capture.overview import overview
 from studio.ui.capture.toolbar import toolbar
-from studio.ui.state import current_studio
+from studio.ui.state import current_studio, reported_errors
 
 TABS = {"calls": "Calls", "templates": "Prompt templates"}
 LIVE_S, IDLE_S = 1.0, 5.0
@@ -45,15 +44,34 @@ def _take_tab() -> None:
 
 def calls(project: Project) -> None:
     """Everything about the calls that the address means."""
-    newest = current_studio().logs.newest_id(project.id)
-    st.session_state[SEEN] = newest
+    newest = st.session_state[SEEN]
     toolbar(project)
-    chips(project, newest)
-    overview(project, newest)
+    _building()
+    with reported_errors():
+        chips(project, newest)
+        overview(project, newest)
+        listing(project, newest)
+
+
+def _building() -> None:
+    """While the index is first built, how far it is; the page draws itself anew when it is there."""
+    if not current_studio().explorer.readiness().ready:
+        st.fragment(_progress, run_every=1.0)()
+
+
+def _progress() -> None:
+    state = current_studio().explorer.readiness()
+    if state.ready:
+        st.rerun()
+    share = state.done / state.total if state.total else 0.0
+    done = f"{state.done:,} of {state.total:,} calls indexed."
+    st.progress(min(share, 1.0), text=f":gray[{done} Until then: newest first, fewer facets, no percentiles.]")
+
+
+def arrivals(project: Project) -> None:
+    """What arrives from now on; call it before `calls`."""
+    st.session_state[SEEN] = current_studio().logs.newest_id(project.id)
     st.fragment(_arrivals, run_every=LIVE_S if place.one("live") else IDLE_S)(project)
-    listing(project, newest)
-    if ASKED not in st.session_state:
-        drawer(project)
 
 
 def _arrivals(project: Project) -> None:

@@ -17,7 +17,7 @@ from studio.errors import InvalidInput
 from studio.ui.capture import place, questions
 from studio.ui.capture.address import CHOICES, NUMBERS, SPANS, TAG, is_custom, number_range, sort_word, span_of, toggled
 from studio.ui.capture.parts import part, told
-from studio.ui.capture.words import FACETS, RANGES, label_of
+from studio.ui.capture.words import FACETS, FIRST, RANGES, label_of
 from studio.ui.state import current_actor
 
 KEY = "calls"
@@ -94,8 +94,9 @@ def row_facts(row: LogRow) -> dict[str, Any]:
 
 def _rail_of(criteria: LogFilter, newest: int, query: Mapping[str, list[str]]) -> dict[str, Any]:
     tags = [f"tag:{name}" for name in questions.tag_names(criteria, newest)[:MOST_TAGS]]
-    found = questions.facets(criteria, newest, (*FACETS, *tags))
-    shown = [facet_facts(name, found.get(name, []), query) for name in (*FACETS, *tags)]
+    names = (*FIRST, *tags, *(name for name in FACETS if name not in FIRST))
+    found = questions.facets(criteria, newest, names)
+    shown = [facet_facts(name, found.get(name, []), query) for name in names]
     ranges = [_range_facts(name, query) for name in RANGES]
     return {"facets": [facet for facet in shown if _is_worth_showing(facet)], "ranges": ranges}
 

@@ -125,7 +125,8 @@ class Overview {
   }
 
   grid(chart) {
-    return [0, 0.5, 1].flatMap((part) => {
+    const parts = this.name === 'volume' && this.most < 2 ? [0, 1] : [0, 0.5, 1];
+    return parts.flatMap((part) => {
       const y = this.y(this.most * part);
       return [
         draw('line', { class: 'grid', x1: PAD.left, x2: this.width - PAD.right, y1: y, y2: y }),
@@ -137,7 +138,12 @@ class Overview {
   times(points, step) {
     const every = Math.max(1, Math.ceil(points.length / Math.max(2, Math.floor(this.inner / 95))));
     const long = this.to - this.from > 2 * 86400e3;
-    return points.filter((_point, place) => place % every === 0).map(({ at }) => {
+    let taken = 0;
+    return points.filter((_point, place) => place % every === 0).filter(({ at }) => {
+      const free = this.x(at) >= taken;
+      if (free) taken = this.x(at) + (taken ? 88 : 120);
+      return free;
+    }).map(({ at }) => {
       const text = step >= 86400e3 ? DAY.format(at) : long ? BOTH.format(at) : HOUR.format(at);
       const x = this.x(at);
       const edge = x > this.width - 60 ? 'end' : x < PAD.left + 20 ? 'start' : 'middle';

@@ -30,6 +30,8 @@ RANGES = {
     "completion_tokens": ("Answer tokens", ""),
     "score": ("Score", ""),
 }
+FIRST = ("status", "model", "deployment", "revision", "rating")
+"""Facets that come before the tags; the others come after them."""
 _VALUES = {
     ("rating", "up"): "Thumbs up",
     ("rating", "down"): "Thumbs down",
