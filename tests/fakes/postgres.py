@@ -36,6 +36,14 @@ class PostgresCluster:
     def start(self) -> None:
         """Make the cluster and wait until it answers. Durability is off: only the tests' own crashes matter."""
         self._run("initdb", "-D", f"{self.folder}/data", "-U", "studio", "-A", "trust", "--no-sync", "-E", "UTF8")
+        self.resume()
+
+    def crash(self) -> None:
+        """End the server at once, as a power cut would."""
+        self._run("pg_ctl", "-D", f"{self.folder}/data", "-m", "immediate", "-w", "stop")
+
+    def resume(self) -> None:
+        """Start the server on what is there."""
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
         self._run("pg_ctl", "-D", f"{self.folder}/data", "-l", f"{self.folder}/log", "-o", options, "-w", "start")
 
