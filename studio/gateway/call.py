@@ -23,12 +23,14 @@ LONGEST_MARK = 48
 CLIENT_CLOSED = 499
 TOO_BUSY = 429
 Counts = Callable[[Attempt], None]
+Spend = Callable[[KeyOf, int], None]
+"""Takes the tokens of a call from its key's share."""
 
 
 class Call:
     """Collects facts while the answer passes, and hands them to the recorder."""
 
-    def __init__(self, key: KeyOf, body: Body, recorder: Recorder, counts: Counts) -> None:
+    def __init__(self, key: KeyOf, body: Body, recorder: Recorder, counts: Counts, spend: Spend) -> None:
         self.uid = new_id()
         self.key = key
         self.body = body
@@ -41,6 +43,7 @@ class Call:
         """How long the route took that answered."""
         self._recorder = recorder
         self._counts = counts
+        self._spend = spend
         self._at = time.time()
         self._started = self._asked = time.perf_counter()
         self._first: float | None = None
@@ -83,6 +86,8 @@ class Call:
         self.ended = status
         self.reply = b"".join(self._pieces)
         self._count(status, http_status)
+        if self.key.tokens_per_minute is not None:
+            self._spend(self.key, sum(self.told()))
         told = "error" if status == "bug" else status
         if self.body.is_recorded:
             self._recorder.call(self._meta(told, http_status, error), self.body.raw, self.reply)

@@ -16,7 +16,7 @@ from studio.gateway.errors import ApiError, ClientLeft, Headers
 from studio.gateway.headers import to_caller
 from studio.gateway.http import JSON, Request
 from studio.gateway.intakes.headers import answered_back
-from studio.gateway.keys import INFER, KeyCache, KeyOf
+from studio.gateway.keys import INFER, KeyCache
 from studio.gateway.limits import Limits
 from studio.gateway.restore import ModelName, SameName
 from studio.gateway.shadowing import Shadowing
@@ -57,7 +57,7 @@ class Relay:
         key = await tools.keys.require(request, INFER)
         limits = tools.limits.admit(key)
         body = Body.read(await request.body(tools.max_body), request, self._endpoint)
-        call = Call(key, body, tools.recorder, tools.counts)
+        call = Call(key, body, tools.recorder, tools.counts, tools.limits.spent)
         try:
             async with request.until_left():
                 await self._relay(request, call, limits)
@@ -71,11 +71,6 @@ class Relay:
             raise
         finally:
             call.end("bug", 500, "The gateway failed.")  # only if nothing else was recorded: a bug is a fact too
-            self._spend(key, call)
-
-    def _spend(self, key: KeyOf, call: Call) -> None:
-        if key.tokens_per_minute is not None:
-            self._tools.limits.spent(key, sum(call.told()))
 
     async def _relay(self, request: Request, call: Call, limits: Headers) -> None:
         opened = await self._tools.asking.open(request, call)

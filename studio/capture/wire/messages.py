@@ -68,9 +68,11 @@ class _Joined:
             self._message = as_dict(event.get("message"))
             self._count(self._message.get("usage"))
         elif kind == "content_block_start":
-            self._blocks[place] = dict(as_dict(event.get("content_block")))
+            self._blocks[place] = _begun(as_dict(event.get("content_block")))
         elif kind == "content_block_delta":
             self._grow(self._blocks.setdefault(place, {}), as_dict(event.get("delta")))
+        elif kind == "content_block_stop" and place in self._blocks:
+            self._blocks[place] = _ended(self._blocks[place])
         elif kind == "message_delta":
             self._message = {**self._message, **as_dict(event.get("delta"))}
             self._count(event.get("usage"))
@@ -104,6 +106,16 @@ class _Joined:
         elif kind == "citations_delta" and delta.get("citation"):
             had = block.get("citations")
             block["citations"] = [*(had if isinstance(had, list) else []), delta["citation"]]
+
+
+def _begun(block: dict[str, Any]) -> dict[str, Any]:
+    """A call's arguments come in pieces; the empty ones that it begins with are none yet."""
+    return without(block, "input") if block.get("input") == {} else dict(block)
+
+
+def _ended(block: dict[str, Any]) -> dict[str, Any]:
+    is_call = string(block.get("type")).endswith("tool_use")
+    return {**block, "input": {}} if is_call and not block.get(PARTIAL) and "input" not in block else block
 
 
 MESSAGES = Wire(read_asked, take_whole, read_stream)

@@ -44,7 +44,7 @@ def test_a_stream_reads_the_same_as_from_the_upstream_and_is_put_together_for_th
     assert {chunk.model for chunk in chunks} == {"triage"}
     assert entry.stream and entry.status == "ok" and entry.finish_reason == "stop"
     assert entry.reply == {"role": "assistant", "content": ANSWER} and entry.first_token_ms is not None
-    assert entry.tokens_estimated and entry.completion_tokens == len(ANSWER) // 4
+    assert entry.tokens_estimated and entry.completion_tokens == len(ANSWER.encode()) // 4
 
 
 def test_a_stream_of_a_providers_own_model_passes_byte_for_byte(stack: Any) -> None:
