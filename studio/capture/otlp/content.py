@@ -9,6 +9,8 @@ import orjson
 
 Message = dict[str, Any]
 DEEPEST_NAME = 16
+REASONS = {"tool_call": "tool_calls"}
+"""Reasons to finish that the conventions spell otherwise than OpenAI."""
 
 
 def parsed(value: Any) -> Any:
@@ -106,7 +108,8 @@ def choices_of(value: Any) -> list[dict[str, Any]]:
 
 def choice(message: Message, finish_reason: Any = None) -> dict[str, Any]:
     """A choice with this message."""
-    return {"message": message, "finish_reason": finish_reason if isinstance(finish_reason, str) else None}
+    told = finish_reason if isinstance(finish_reason, str) and finish_reason else None
+    return {"message": message, "finish_reason": REASONS.get(told, told) if told else None}
 
 
 def _from_parts(found: dict[str, Any]) -> list[Message]:

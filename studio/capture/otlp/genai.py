@@ -106,7 +106,7 @@ def _read_content(read: LlmSpan, span: Span, found: dict[str, Any]) -> None:
         _numbered(read, found)
     for number, made in enumerate(read.choices):
         if not made.get("finish_reason") and isinstance(reasons, list) and number < len(reasons):
-            made["finish_reason"] = text(reasons[number]) or None
+            made["finish_reason"] = choice({}, reasons[number])["finish_reason"]
 
 
 def _current(read: LlmSpan, found: dict[str, Any]) -> None:
