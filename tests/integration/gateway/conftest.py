@@ -86,15 +86,20 @@ class Stack:
 
 
 @contextmanager
-def running_gateway(settings: Settings, timeout_s: float = 3) -> Iterator[subprocess.Popen[bytes]]:
+def running_gateway(
+    settings: Settings, timeout_s: float = 3, max_body_mb: int = 1, before: str = ""
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The real process; `before` is what its Python does first."""
     environment = {
         **os.environ,
         "STUDIO_HOME": str(settings.home),
         "STUDIO_GATEWAY_PORT": str(settings.gateway_port),
         "STUDIO_UPSTREAM_TIMEOUT_S": str(timeout_s),
-        "STUDIO_MAX_BODY_MB": "1",
+        "STUDIO_MAX_BODY_MB": str(max_body_mb),
     }
-    process = subprocess.Popen([sys.executable, "-m", "studio.gateway"], env=environment)
+    code = f"{before}\nfrom studio.gateway.__main__ import main\nmain()"
+    command = ["-c", code] if before else ["-m", "studio.gateway"]
+    process = subprocess.Popen([sys.executable, *command], env=environment)
     try:
         _wait_until_healthy(f"http://127.0.0.1:{settings.gateway_port}", process)
         yield process
