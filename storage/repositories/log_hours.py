@@ -91,6 +91,10 @@ class JournalPositionRepository(Repository[JournalPosition]):
         row = self.get(segment)
         return row.offset if row else 0
 
+    def all(self) -> dict[str, int]:
+        """Every segment that is drained in part, and how far."""
+        return {row.segment: row.offset for row in self.find()}
+
     def move(self, segment: str, start: int, end: int) -> bool:
         """Note that start..end is drained; False when somebody else has moved it meanwhile."""
         row = self.get(segment) or JournalPosition(segment=segment)

@@ -23,6 +23,8 @@ class Stretch:
     finished: bool
     most_rows: int = MOST_ROWS
     most_bytes: int = MOST_BYTES
+    journal: Path | None = None
+    """The journal's folder, where the segment does not lie in it."""
 
 
 @dataclass
@@ -39,7 +41,7 @@ class Batch:
 
 def read_batch(stretch: Stretch) -> Batch:
     """The next records of a segment, up to a number of them or of bytes."""
-    batch, forgotten = Batch(stretch.start, stretch.start), Forgotten(stretch.path.parent)
+    batch, forgotten = Batch(stretch.start, stretch.start), Forgotten(stretch.journal or stretch.path.parent)
     for piece in Segment(stretch.path).pieces(stretch.start, stretch.finished):
         if piece.payload is None or not _add(batch.prepared, piece.payload, forgotten):
             batch.damaged.append((piece.start, piece.end))

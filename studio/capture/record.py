@@ -10,6 +10,8 @@ import orjson
 
 LENGTHS = struct.Struct("<III")
 
+LARGEST, LARGEST_FLOAT = 2**63 - 1, 10**300
+
 CALL = "call"
 FEEDBACK = "feedback"
 
@@ -29,7 +31,7 @@ class Record:
 
     def pack(self) -> bytes:
         """The payload of one journal frame."""
-        meta = orjson.dumps(self.meta, default=str)
+        meta = _dumps(self.meta)
         return b"".join((LENGTHS.pack(len(meta), len(self.request), len(self.reply)), meta, self.request, self.reply))
 
     @classmethod
@@ -43,3 +45,22 @@ class Record:
             raise ValueError("The record's lengths do not add up.")
         middle, end = start + meta, start + meta + request
         return cls(orjson.loads(payload[start:middle]), payload[middle:end], payload[end:])
+
+
+def _dumps(meta: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(meta, default=str)
+    except TypeError:  # numbers beyond 64 bits, half characters, names that are no text
+        return orjson.dumps(_tamed(meta), default=str, option=orjson.OPT_NON_STR_KEYS)
+
+
+def _tamed(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list | tuple):
+        return [_tamed(item) for item in value]
+    if isinstance(value, dict):
+        return {_tamed(key): _tamed(item) for key, item in value.items()}
+    if isinstance(value, int) and abs(value) > LARGEST:
+        return float(value) if abs(value) < LARGEST_FLOAT else None
+    return value

@@ -12,6 +12,7 @@ from studio.cli import (
     deploying,
     elsewhere,
     importing,
+    journal,
     labeling,
     loop,
     places,
@@ -31,6 +32,7 @@ app = typer.Typer(
 admin.add_to(app)
 loop.add_to(app)
 importing.add_to(app)
+journal.add_to(app)
 deploying.add_to(app)
 training.add_to(app)
 places.add_to(app)

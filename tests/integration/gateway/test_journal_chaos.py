@@ -143,6 +143,7 @@ def count(database: Database, query: Any) -> int:
         return int(session.exec(query).one() or 0)
 
 
+@pytest.mark.timeout(300 + 30 * KILLS)
 def test_what_was_answered_is_found_exactly_once_however_often_gateway_and_recorder_are_killed(place: Place) -> None:
     rng, kills = random.Random(6), Counter[str]()
     starts = {"gateway": running_gateway, "recorder": running_recorder}

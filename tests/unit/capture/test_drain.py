@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from storage.database import Database
@@ -21,7 +22,8 @@ from studio.capture.filters import LogFilter
 from studio.capture.journal import Journal
 from studio.capture.logs import Logs
 from studio.capture.record import FEEDBACK, Record
-from studio.capture.segments import segments
+from studio.capture.replay import journal_state, replay, verify
+from studio.capture.segments import KEPT, segments
 from studio.errors import InvalidInput, NotFound
 from studio.settings import Settings
 
@@ -127,6 +129,77 @@ def test_a_failed_commit_keeps_the_records_for_the_next_time(
         assert drain._try(0.05) == 0.5
     assert entries(database) == []
     assert drain._try(0.5) == 0.0 and len(entries(database)) == 1
+
+
+def test_damage_costs_only_itself(drain: Drain, journal: Journal, database: Database, make_record: MakeRecord) -> None:
+    for prompt in ("one", "two", "three"):
+        journal.append(make_record(prompt).pack())
+    journal.append(b"whole, but no record of ours")
+    [segment] = segments(journal.folder)
+    middle = list(segment.pieces(0, finished=False))[1]
+    with segment.path.open("r+b") as file:
+        file.seek(middle.end - 3)
+        file.write(b"???")
+    assert drain.once() == 2 and [row.prompt_text for row in entries(database)] == ["one", "three"]
+    kept = sorted((journal.folder / "damaged").iterdir(), key=lambda path: path.stat().st_size)
+    assert b"no record of ours" in kept[0].read_bytes() and b"two" in kept[1].read_bytes()
+    journal.append(make_record("four").pack())
+    assert drain.once() == 1
+
+
+def test_what_the_database_refuses_is_set_aside_and_the_rest_goes_in(
+    drain: Drain, journal: Journal, database: Database, make_record: MakeRecord
+) -> None:
+    for prompt in ("one", "two", "three"):
+        journal.append(make_record(prompt).pack())
+    with database.write() as session:
+        session.execute(
+            text(
+                "CREATE TRIGGER no_two BEFORE INSERT ON log_entry WHEN new.prompt_text = 'two' BEGIN"
+                " SELECT RAISE(ABORT, 'refused'); END"
+            )
+        )
+    drain.once()
+    assert [row.prompt_text for row in entries(database)] == ["one", "three"]
+    [kept] = (journal.folder / "damaged").iterdir()
+    assert b"two" in kept.read_bytes() and drain.once() == 0
+
+
+def test_much_is_read_ahead_by_a_helper_process_and_arrives_in_order(
+    drain: Drain, journal: Journal, database: Database, make_record: MakeRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("studio.capture.drain.MUCH", 0)
+    for number in range(2500):
+        journal.append(make_record(f"question {number}").pack())
+    assert drain.once() == 2500
+    helper = drain._reader
+    assert helper is not None and [row.prompt_text for row in entries(database)][-1] == "question 2499"
+    journal.append(make_record("one more").pack())
+    helper._process.kill()
+    assert drain.once() == 1, "a helper that died is done without"
+    assert drain.once() == 0 and drain._reader is None
+
+
+def test_drained_segments_are_kept_as_long_as_asked_and_replayed_without_doubling(
+    database: Database, journal: Journal, make_record: MakeRecord, project: Project, settings: Settings
+) -> None:
+    record = make_record("again")
+    for each in (record, feedback(project, uid=record.meta["uid"], kind="thumbs", value=1)):
+        journal.append(each.pack())
+    journal.close()
+    drain = Drain(database, settings.journal, keep_hours=1)
+    assert drain.once() == 2 and segments(settings.journal) == []
+    [kept] = segments(settings.journal / KEPT)
+    assert verify(kept).records == 2 and journal_state(database, settings.journal).waiting == 0
+    done = replay(database, settings.journal, kept)
+    assert (done.records, done.calls) == (2, 0) and len(Logs(database).feedback_of(entries(database)[0])) == 1
+    with database.write() as session:
+        LogEntryRepository(session).delete_calls(project.id, [entries(database)[0].id or 0])
+    assert replay(database, settings.journal, kept).calls == 1 and entries(database)[0].rating == "up"
+    drain.keep_hours = 0
+    drain._tidied_at = -1e9
+    drain.once()
+    assert segments(settings.journal / KEPT) == []
 
 
 def test_calls_outlive_what_answered_them_but_not_their_project(
