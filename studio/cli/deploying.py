@@ -13,7 +13,7 @@ from studio.cli.find import ProjectName, model_named, project_named
 from studio.cli.places import Options, options_of
 from studio.cli.terminal import say, show_table, watch
 from studio.deploy.gates import certificate as proof_of
-from studio.deploy.splitting import ProviderShare
+from studio.deploy.splitting import share_of
 from studio.errors import Conflict, InvalidInput, NotFound
 
 ME = Actor.operator()
@@ -82,7 +82,7 @@ def split(
     """Let several providers' models answer an alias, each with its share; made on first use."""
     studio = build_studio()
     found = project_named(studio, project)
-    _tell(studio, studio.deployments.split(ME, found.id, alias, [_share(each) for each in shares], reason))
+    _tell(studio, studio.deployments.split(ME, found.id, alias, [share_of(each) for each in shares], reason))
 
 
 def undo(alias: str, project: ProjectName = "") -> None:
@@ -124,18 +124,6 @@ def certificate(alias: str, revision: Number = 0, project: ProjectName = "") -> 
         )
         if proof.get("diff"):
             say(str(proof["diff"]))
-
-
-def _share(written: str) -> ProviderShare:
-    named, _, percent = written.rpartition("=")
-    provider, _, model = named.partition("/")
-    try:
-        share = ProviderShare(provider.strip(), model.strip(), float(percent))
-    except ValueError:
-        share = ProviderShare("", "", 0)
-    if not share.provider or not share.model:
-        raise InvalidInput(f"Write {written!r} as provider/model=percent, for example openai/gpt-4.1=80.")
-    return share
 
 
 def _said(evidence: dict[str, Any]) -> str:

@@ -31,6 +31,19 @@ class ProviderShare:
     percent: float
 
 
+def share_of(written: str) -> ProviderShare:
+    """A share as people write it: provider/model=percent. Raises InvalidInput."""
+    named, _, percent = written.rpartition("=")
+    provider, _, model = named.partition("/")
+    try:
+        share = ProviderShare(provider.strip(), model.strip(), float(percent))
+    except ValueError:
+        share = ProviderShare("", "", 0)
+    if not share.provider or not share.model:
+        raise InvalidInput(f"Write {written!r} as provider/model=percent, for example openai/gpt-4.1=80.")
+    return share
+
+
 class Splitting(DeployService):
     """Which providers' models answer an alias."""
 

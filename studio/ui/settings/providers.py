@@ -9,6 +9,7 @@ from studio.access.providers import KINDS
 from studio.ui.components import empty_state
 from studio.ui.formats import plain
 from studio.ui.settings.provider_form import provider_dialog
+from studio.ui.settings.split_form import split_dialog
 from studio.ui.state import current_actor, current_studio, reported_errors
 
 
@@ -16,9 +17,11 @@ def providers_tab(project: Project) -> None:
     """The upstreams the gateway may call for this project."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.caption("The upstreams of your calls. Their keys are encrypted and never shown again.", width="content")
+        providers = current_studio().providers.all(project.id)
+        if providers and st.button("Split a name", icon=":material/call_split:", key="split_name"):
+            split_dialog(project, providers)
         if st.button("Add provider", icon=":material/add:", type="primary", key="add_provider"):
             provider_dialog(project, None)
-    providers = current_studio().providers.all(project.id)
     if not providers:
         empty_state("hub", "No provider yet", "Add the one your feature calls today.", key="no_providers")
     for provider in providers:

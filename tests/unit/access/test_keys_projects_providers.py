@@ -34,7 +34,8 @@ class Upstream(BaseHTTPRequestHandler):
     """An OpenAI-like server that knows one key."""
 
     def do_GET(self) -> None:
-        known = self.headers.get("Authorization") == "Bearer sk-right"
+        anthropics = self.headers.get("x-api-key") == "sk-ant" and bool(self.headers.get("anthropic-version"))
+        known = anthropics or self.headers.get("Authorization") == "Bearer sk-right"
         body = b'{"data":[{"id":"gpt-small"}]}' if self.path == "/v1/models" else b"<html>"
         self.send_response(200 if known else 401)
         self.end_headers()
@@ -140,6 +141,15 @@ def test_a_provider_key_is_sealed_and_never_listed(
     raw = "\n".join(line for line in database.engine.raw_connection().iterdump())  # type: ignore[attr-defined]
     assert "sk-right" not in raw
     assert AuditTrail(database).recent()[0].detail == {"base_url": "https://api.example.com/v1", "new_key": True}
+
+
+def test_a_provider_that_speaks_like_anthropic_is_asked_in_its_way(
+    providers: Providers, project: Project, operator: Actor, upstream: str
+) -> None:
+    saved = providers.save(operator, project.id, "claude", f"{upstream}/v1", "sk-ant", kind="anthropic")
+    assert saved.kind == "anthropic" and providers.test(operator, saved.id) == ["gpt-small"]
+    with pytest.raises(InvalidInput, match="kind"):
+        providers.save(operator, project.id, "odd", f"{upstream}/v1", kind="soap")
 
 
 def test_saving_again_changes_the_provider_and_keeps_its_key(
