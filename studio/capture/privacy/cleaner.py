@@ -20,7 +20,9 @@ from studio.capture.record import FEEDBACK, Record
 NAMED = ("external_id", "trace_id", "span_id", "parent_span_id", "session_id", "user_id")
 """What calls are found by: a value that must go becomes a mark that is the same every time."""
 WORDS = ("model", "upstream_model")
-SAID = ("uid", "external_id", "trace_id", "given_by", "session_id", "user_id")
+SAID = ("uid", "id", "external_id", "trace_id", "span_id", "feedback_id", "given_by", "session_id", "user_id")
+OWN_WORDS = ("kind", "source")
+"""What the studio itself says of feedback."""
 
 
 class Cleaner:
@@ -54,7 +56,8 @@ class Cleaner:
             return None
         scrub = self._scrub(project_id, policy)
         told = {
-            name: scrub.text(value, name in SAID) if isinstance(value, str) else value for name, value in said.items()
+            name: scrub.text(value, name in SAID) if isinstance(value, str) and name not in OWN_WORDS else value
+            for name, value in said.items()
         }
         told |= {name: _tags(value, scrub) for name, value in said.items() if isinstance(value, dict)}
         if policy.record == "metadata" and told.get("text"):

@@ -73,7 +73,9 @@ class Taking:
             uid = new_id()
             said = one.model_dump(mode="json", exclude_none=True)
             if one.set:
-                said["set"] = one.set
+                said["set"] = one.set  # None in it takes a tag away
+            if one.at:
+                said["at"] = one.at.timestamp()
             if not self.recorder.feedback(uid, time.time(), key.project_id, said):
                 raise not_recorded()
             ids.append(uid)
