@@ -26,6 +26,7 @@ from studio.capture.drain import Drain
 from studio.deploy.counting import Attempt, Counter
 from studio.gateway.__main__ import build
 from studio.gateway.app import Gateway
+from tests.benchmarks.gateway import measure_all
 from tests.integration.gateway.conftest import Stack, fill, find_port, make_settings, running_gateway
 from tests.integration.gateway.test_routes import add_shadow
 
@@ -232,6 +233,12 @@ async def call_once(gateway: Gateway, secret: str, body: bytes) -> int:
     headers = [(b"authorization", b"Bearer " + secret.encode()), (b"content-length", b"%d" % len(body))]
     await gateway({"type": "http", "method": "POST", "path": CHAT, "headers": headers}, receive, send)
     return int(said[0]["status"])
+
+
+def test_the_gateway_beside_its_peers() -> None:
+    """Those that are not installed are named; `python -m tests.benchmarks.gateway` says how to get them."""
+    found = measure_all(4.0)
+    assert found["whetstone recording"].saturated["bad"] == 0
 
 
 def named(request: bytes, model: bytes, more: bytes = b"") -> bytes:
