@@ -71,7 +71,7 @@ class Columns:
         self.path = path
         self.connection = _open(path)
         self.belongs_to = belongs_to
-        about = self._about()
+        about = self._known = self._about()
         if (about.get("version"), about.get("belongs_to")) != (VERSION, belongs_to):
             self.clear()
 
@@ -86,13 +86,12 @@ class Columns:
     @property
     def position(self) -> tuple[int, int]:
         """Ids of the newest call and of the newest change that are in here."""
-        found = self._about()
-        return int(found["call"]), int(found["change"])
+        return int(self._known["call"]), int(self._known["change"])
 
     @property
     def built(self) -> bool:
         """Whether everything was read in once."""
-        return self._about()["built"] == "yes"
+        return self._known["built"] == "yes"
 
     def finish(self) -> None:
         """Note that everything is in, and write it into the file's own pages if no question is being answered."""
@@ -110,9 +109,11 @@ class Columns:
             yield Writer(cursor)
             cursor.execute("COMMIT")
         except BaseException:
-            cursor.execute("ROLLBACK")
+            with suppress(duckdb.TransactionException):  # a conflict has ended it already
+                cursor.execute("ROLLBACK")
             raise
         finally:
+            self._known = dict(cursor.execute("SELECT name, value FROM about").fetchall())
             cursor.close()
 
     def count(self) -> int:
@@ -136,6 +137,7 @@ class Columns:
         about = [("version", VERSION), ("belongs_to", self.belongs_to), ("built", "no"), ("call", "0"), ("change", "0")]
         cursor.executemany("INSERT INTO about VALUES (?, ?)", about)
         cursor.execute("COMMIT")
+        self._known = dict(about)
 
 
 class Writer:
@@ -143,6 +145,12 @@ class Writer:
 
     def __init__(self, cursor: Any) -> None:
         self.cursor = cursor
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Where this transaction begins."""
+        found = dict(self.cursor.execute("SELECT name, value FROM about").fetchall())
+        return int(found["call"]), int(found["change"])
 
     def take(self, facts: Sequence[Fact], tags: Sequence[Fact]) -> None:
         """Put calls in that are not there."""

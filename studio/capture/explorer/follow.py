@@ -95,9 +95,10 @@ class Follower:
         behind = self._behind(columns)
         if behind > AT_ONCE:
             self._start(columns)
-        elif behind or self._gaps.open():
+            return
+        if behind or self._gaps.open():
             self.step(columns, AT_ONCE)
-        if not behind and not columns.built:
+        if not columns.built:
             columns.finish()
 
     def _behind(self, columns: Columns) -> int:
@@ -139,7 +140,7 @@ class Follower:
         end: tuple[int, int],
     ) -> None:
         with suppress(duckdb.TransactionException), columns.writing() as writer:
-            if columns.position != start:
+            if writer.position != start:
                 return  # another explorer of this process was here
             if again:
                 writer.drop(list(again))

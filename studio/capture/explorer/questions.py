@@ -20,12 +20,14 @@ Percentiles = tuple[float | None, float | None, float | None]
 
 
 class Question:
-    """Reads the columns as they are at one moment. `chosen` narrows it to ids that the database found."""
+    """Reads the columns as they are. `chosen` narrows it to ids that the database found, `below` to earlier ones."""
 
-    def __init__(self, cursor: Any, criteria: LogFilter, chosen: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, cursor: Any, criteria: LogFilter, chosen: Sequence[int] | None = None, below: int | None = None
+    ) -> None:
         self.cursor = cursor
         self.criteria = criteria
-        self.narrowed = chosen is not None
+        self.narrowed, self.below = chosen is not None, below
         if chosen is not None:
             import pyarrow as pa
 
@@ -38,8 +40,11 @@ class Question:
         return where
 
     def start(self) -> Where:
-        """Nothing but the ids that the database found."""
-        return Where(["id IN (SELECT id FROM chosen)"] if self.narrowed else [])
+        """Nothing but which ids are meant at all."""
+        where = Where(["id IN (SELECT id FROM chosen)"] if self.narrowed else [])
+        if self.below is not None:
+            where.add("id < {}", self.below)
+        return where
 
     def run(self, sql: str, where: Where) -> list[tuple[Any, ...]]:
         """Rows of a query with the conditions' values."""

@@ -136,7 +136,7 @@ class Explorer:
     def _asked(self, columns: Columns, cursor: object, criteria: LogFilter, below: int | None) -> _Asked:
         looked_up = self._looked_up(criteria)
         if not has_words(criteria):
-            return _Asked(Question(cursor, criteria, looked_up))
+            return _Asked(Question(cursor, criteria, looked_up, below))
         if below is None:
             plain = Question(cursor, criteria, looked_up)
             if plain.count() <= FEW:
