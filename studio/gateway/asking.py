@@ -69,7 +69,7 @@ class Asking:
 
     async def _ask(self, request: Request, call: Call, route: Route, wait_s: float) -> Opened:
         until = time.perf_counter() + wait_s
-        headers, path = to_upstream(request, route, call.body.stream), call.body.endpoint.upstream
+        headers, path = to_upstream(request, route, call.body.stream), call.body.endpoint.path_for(request.query)
         reply = await self._upstreams.post(route.base_url, path, headers, call.body.for_route(route), wait_s)
         try:
             left_s = max(until - time.perf_counter(), SHORTEST_WAIT_S)

@@ -55,8 +55,14 @@ class Endpoint:
     is_chat: bool = False
     """Whether requests are put in a server's dialect, and copies of them go to shadows."""
     recorded: bool = True
+    queries: tuple[str, ...] = ()
+    """Queries of the caller's address that are passed on; any other is left out."""
     prefixes: tuple[str, ...] = ()
     """What callers may put before a model's name, that says nothing here."""
+
+    def path_for(self, query: str) -> bytes:
+        """What is appended to a server's base address for a call that came with this query."""
+        return self.upstream + b"?" + query.encode() if query in self.queries else self.upstream
 
     def model_of(self, fields: Fields) -> str:
         """The name that is asked for."""

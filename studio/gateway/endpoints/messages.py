@@ -35,6 +35,7 @@ MESSAGES = Endpoint(
     usage=token_usage(),
     kind="anthropic",
     errors=ANTHROPIC,
+    queries=("beta=true",),
 )
 COUNT_TOKENS = replace(MESSAGES, path="/v1/messages/count_tokens", upstream=b"/messages/count_tokens", recorded=False)
 """Asks nothing of a model, so it is passed on and not recorded."""

@@ -79,6 +79,16 @@ def test_a_bearer_token_of_ours_is_taken_too(place: Any) -> None:
     assert place.got.headers["x-api-key"] == "sk-ant-0123456789abcdefghij"
 
 
+def test_betas_are_passed_on_with_their_query_and_no_other_query_is(place: Any) -> None:
+    asked: Any = {"model": "triage", "max_tokens": 5, "messages": ASK}
+    place.anthropic.beta.messages.create(**asked, betas=["files-api-2025-04-14"])
+    assert place.got.headers["anthropic-beta"] == "files-api-2025-04-14"
+    head = {"x-api-key": place.secret}
+    for query, path in (("?beta=true", "/v1/messages?beta=true"), ("?base_url=http://evil", "/v1/messages")):
+        assert httpx.post(f"{place.url}/v1/messages{query}", json=asked, headers=head).status_code == 200
+        assert place.got.path == path
+
+
 def test_tokens_are_counted_by_the_provider_and_not_recorded(place: Any) -> None:
     raw = place.anthropic.messages.with_raw_response.count_tokens(model="triage", messages=ASK)
     assert raw.parse().input_tokens == 15 and place.got.path == "/v1/messages/count_tokens"
