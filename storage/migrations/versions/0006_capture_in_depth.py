@@ -124,10 +124,6 @@ def upgrade() -> None:
         sa.Column("name", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
         sa.Column("value", sqlmodel.sql.sqltypes.AutoString(length=512), nullable=False),
         sa.Column("log_entry_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["log_entry_id"], ["log_entry.id"], name=op.f("fk_log_tag_log_entry_id_log_entry"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(["project_id"], ["project.id"], name=op.f("fk_log_tag_project_id_project")),
         sa.PrimaryKeyConstraint("project_id", "name", "value", "log_entry_id", name=op.f("pk_log_tag")),
         sqlite_with_rowid=False,
     )
