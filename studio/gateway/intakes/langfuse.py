@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -107,8 +108,7 @@ class TakeIngestion:
         for event in events:
             with errors.of(event):
                 given += self._take(key.project_id, event, ours)
-        calls = self._calls_over(key.project_id, ours)
-        await self._taking.record(key, calls)
+        await self._taking.record(key, self._calls_over(key.project_id, ours))
         await self._taking.feedback(key, given)
         told = [{"id": text_of(event.get("id")), "status": TAKEN} for event in events if not errors.has(event)]
         await request.respond_json(MANY, {"successes": told, "errors": errors.told})
@@ -124,15 +124,18 @@ class TakeIngestion:
                 ours.add(name)
         return []
 
-    def _calls_over(self, project_id: str, names: set[str]) -> list[Reported]:
-        calls = []
+    def _calls_over(self, project_id: str, names: set[str]) -> Iterator[Reported]:
+        """The calls that are over by now. One is forgotten once it is written."""
         for name in sorted(names):
             known = self._waiting.get(project_id, name)
-            if is_over(known):
-                trace = self._waiting.get(project_id, text_of(known.get("traceId")) or "")
-                calls.append(read_generation(known, trace))
-                self._waiting.drop(project_id, name)
-        return calls
+            if not is_over(known):
+                continue
+            trace = self._waiting.get(project_id, text_of(known.get("traceId")) or "")
+            try:
+                yield read_generation(known, trace)
+            except UNREADABLE as error:
+                log.warning("A generation of Langfuse's cannot be read: %s", error)
+            self._waiting.drop(project_id, name)
 
 
 class _Errors:

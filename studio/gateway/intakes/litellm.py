@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -10,8 +11,6 @@ from studio.capture.reported import Reported
 from studio.capture.reports.litellm import is_call, read_payload
 from studio.gateway.http import Request, parse
 from studio.gateway.intakes.taking import UNREADABLE, Taking, objects
-
-NDJSON = "application/x-ndjson"
 
 
 class TakeLiteLLM:
@@ -24,24 +23,23 @@ class TakeLiteLLM:
         """Record each call; one that cannot be read does not stop the others."""
         key = await self._taking.reporter(request)
         payloads = objects(_payloads(await request.body(self._taking.max_body)), "a payload")
-        calls, errors = read_each(payloads)
-        ids, refused = await self._taking.record(key, calls)
+        errors: list[str] = []
+        ids, refused = await self._taking.record(key, read_each(payloads, errors))
         told = {"object": "list", "accepted": len(ids), "errors": errors + refused}
         await request.respond_json(200, told)
 
 
-def read_each(payloads: list[dict[str, Any]]) -> tuple[list[Reported], list[str]]:
-    """The calls of these payloads, and why some are none."""
-    calls: list[Reported] = []
-    errors: list[str] = []
+def read_each(payloads: list[dict[str, Any]], errors: list[str]) -> Iterator[Reported]:
+    """The calls of these payloads, one after the other; why one cannot be read is put into `errors`."""
     for number, payload in enumerate(payloads):
         if not is_call(payload):
             continue
         try:
-            calls.append(read_payload(payload))
+            call = read_payload(payload)
         except UNREADABLE as error:
             errors.append(f"[{number}] cannot be read: {str(error)[:200]}.")
-    return calls, errors
+        else:
+            yield call
 
 
 def _payloads(body: bytes) -> Any:

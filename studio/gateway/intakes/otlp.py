@@ -17,7 +17,7 @@ from studio.gateway.http import JSON, Request
 from studio.gateway.intakes.taking import UNREADABLE, Taking
 
 PROTOBUF: tuple[bytes, bytes] = (b"content-type", b"application/x-protobuf")
-BIG = 64 << 10
+BIG = 16 << 10
 """A body longer than this is unpacked and read beside the loop, so that calls do not wait for it."""
 GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 PACKED = ("gzip", "deflate", "x-gzip")

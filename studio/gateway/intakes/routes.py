@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+
+from sqlalchemy.exc import DBAPIError
+
 from storage.database import Database
 from studio.capture.feedback import GivenFeedback, count_meant
 from studio.capture.recorder import Recorder
@@ -17,6 +21,8 @@ from studio.gateway.intakes.taking import Taking
 from studio.gateway.keys import KeyCache
 from studio.gateway.routing import Routing
 
+log = logging.getLogger(__name__)
+
 Routes = list[tuple[str, str, Handler]]
 
 TRACES = ("/v1/traces", "/v1/otlp/v1/traces", f"{langfuse.BASE}/otel/v1/traces", f"{langfuse.BASE}/otel")
@@ -29,7 +35,11 @@ def intake_routes(
     """Method, path and handler of every intake. The database is only asked how many calls somebody means."""
 
     def matches(project_id: str, given: GivenFeedback) -> int:
-        return count_meant(database, project_id, given) if database else 0
+        try:
+            return count_meant(database, project_id, given) if database else 0
+        except DBAPIError as error:
+            log.warning("How many calls are meant is not known now: %s", error.orig)
+            return 0
 
     taking = Taking(keys, routing, recorder, max_body, matches)
     feedback, traces = TakeFeedback(taking), TakeTraces(taking)

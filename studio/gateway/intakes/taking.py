@@ -20,7 +20,7 @@ from studio.gateway.keys import KeyCache, KeyOf
 from studio.gateway.routing import Routing
 
 NOT_RECORDED = "It could not be written: the disk is full. Free some space and send it again."
-AT_ONCE = 25
+AT_ONCE = 10
 """Records that are written before others get their turn."""
 MOST_AT_ONCE = 10_000
 UNREADABLE = (TypeError, ValueError, KeyError, AttributeError, RecursionError, OverflowError)
