@@ -65,6 +65,11 @@ class Call:
         if (route := self.route) and route.deployment_id:
             self._counts(Attempt(route.deployment_id, route.key, failed=True))
 
+    def keep_whole(self, body: bytes) -> None:
+        """Keep an answer that came in one piece."""
+        self._first = time.perf_counter()
+        self._pieces = [body]
+
     def keep(self, piece: bytes) -> bool:
         """Keep a piece of the answer. True when the stream says that it was the last one."""
         if self._first is None:

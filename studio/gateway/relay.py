@@ -85,7 +85,7 @@ class Relay:
             opened.reply.release()
 
     async def _whole(self, request: Request, call: Call, opened: Opened, headers: Headers) -> None:
-        call.keep(opened.body)
+        call.keep_whole(opened.body)
         if opened.status < 300:
             call.end("ok", opened.status)
             await request.respond(opened.status, headers, _names(call).in_body(opened.body))

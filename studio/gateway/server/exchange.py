@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -13,6 +14,9 @@ from studio.gateway.server.answers import BODILESS, CHUNKED, CLOSE, CONTINUE, LA
 
 if TYPE_CHECKING:
     from studio.gateway.server.line import Line
+
+LONGEST_KNOWN = 200
+"""Bytes of a target that is remembered; callers ask for the same few over and over."""
 
 
 class Exchange(Request):
@@ -48,7 +52,8 @@ class Exchange(Request):
     def begin(self, method: str, old: bool, stays: bool) -> None:
         """All headers are there."""
         self.method, self.old, self.stays, self.ready = method, old, stays, True
-        self.path, self.query = _path(self.target)
+        read = _known_path if len(self.target) <= LONGEST_KNOWN else _path
+        self.path, self.query = read(self.target)
         self._values = dict(self.headers)
 
     def take(self, piece: bytes) -> None:
@@ -187,3 +192,6 @@ def _path(target: bytes) -> tuple[str, str]:
     path, _, query = text.partition("?")
     path = path.partition("#")[0]
     return (unquote(path) if "%" in path else path), query
+
+
+_known_path = lru_cache(256)(_path)
