@@ -27,11 +27,11 @@ def entry_conditions(criteria: Criteria, sqlite: bool) -> list[ColumnElement[boo
     found: list[Any] = [col(LogEntry.project_id) == criteria.project_id]
     for name, column_name in TEXT_CONDITIONS.items():
         if values := values_of(criteria, name):
-            found.append(_one_of(column_of(column_name), values))
+            found.append(one_of(column_of(column_name), values))
     for name in RANGE_CONDITIONS:
         found += _within(column_of(name), *range_of(criteria, name))
     if criteria.ratings:
-        found.append(_one_of(col(LogEntry.rating), ["" if value == "none" else value for value in criteria.ratings]))
+        found.append(one_of(col(LogEntry.rating), ["" if value == "none" else value for value in criteria.ratings]))
     if criteria.source:
         found.append(col(LogEntry.source) == criteria.source)
     if criteria.has:
@@ -90,7 +90,7 @@ def hour_conditions(criteria: Criteria) -> list[ColumnElement[bool]]:
     return found
 
 
-def _one_of(column: Any, values: Sequence[str]) -> ColumnElement[bool]:
+def one_of(column: Any, values: Sequence[str]) -> ColumnElement[bool]:
     """Among these values; the empty text stands for a column without a value."""
     among: ColumnElement[bool] = column.in_(values)
     return or_(among, column.is_(None)) if "" in values else among

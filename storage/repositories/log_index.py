@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Integer, RowMapping, String, case, cast, func, select
 from sqlmodel import Session, col
 
-from storage.repositories.log_conditions import flag
+from storage.repositories.log_conditions import flag, one_of
 from storage.repositories.log_criteria import FLAGS
 from storage.repositories.log_search import SEARCH, matches_sqlite, postgres_query, search_document
 from storage.tables import LogChange, LogEntry, LogTag
@@ -84,7 +84,7 @@ class LogIndexRepository:
     def ids_with(self, project_id: str, column: str, values: Sequence[str], limit: int) -> list[int]:
         """Newest ids of the project's calls with one of these values in an indexed column."""
         found = select(col(LogEntry.id)).where(
-            col(LogEntry.project_id) == project_id, getattr(LogEntry, column).in_(values)
+            col(LogEntry.project_id) == project_id, one_of(getattr(LogEntry, column), values)
         )
         return list(self.session.execute(found.order_by(col(LogEntry.id).desc()).limit(limit)).scalars())
 
