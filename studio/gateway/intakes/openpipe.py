@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from studio.capture.feedback_forms import openpipe_tags
-from studio.capture.reports.openpipe import PREFIXES, plain_model, read_report
+from studio.capture.reports.openpipe import PREFIXES, read_report
 from studio.errors import InvalidInput
 from studio.gateway.endpoints.chat import CHAT
 from studio.gateway.errors import ApiError
@@ -21,8 +21,6 @@ INSTEAD = {
     "models": "Train on the Train page and deploy on the Deploy page; GET /v1/models lists what answers.",
     "check-cache": "Answers are not cached: every call is answered by a model.",
 }
-
-__all__ = ["PREFIXES", "ReportCall", "UpdateTags", "plain_model"]
 
 
 class ReportCall:
