@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     web_port: int = Field(8501, description="Port of the web app.")
     gateway_port: int = Field(8600, description="Port of the recording gateway.")
     web_address: str = Field("", description="Public base URL of the web app, when it is not this host's port.")
+    gateway_processes: int = Field(
+        1, ge=1, le=64, description="Gateway processes that share its port, each on a core of its own."
+    )
     gateway_address: str = Field("", description="Base URL of the gateway for other processes and for clients.")
     argilla_port: int = Field(6900, description="Port of the embedded Argilla server.")
     sample_port: int = Field(8650, description="Port of the sample project's own model server; 0 turns it off.")

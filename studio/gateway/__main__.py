@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gc
 import logging
+import resource
 import sys
 
 from storage.database import Database
@@ -14,6 +15,7 @@ from studio.deploy.router import RoutingTable
 from studio.gateway.app import Gateway
 from studio.gateway.compose import build_gateway
 from studio.gateway.hints import SyncHint
+from studio.gateway.processes import ONE_OF_SEVERAL, end_with_parent, keep_running
 from studio.gateway.server.serving import run
 from studio.settings import Settings
 
@@ -46,14 +48,24 @@ def embedded_webhook_secret(settings: Settings) -> str:
 def main() -> None:
     """Read the settings and serve."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    settings = Settings()
+    settings, is_shared = Settings(), ONE_OF_SEVERAL in sys.argv
+    if is_shared:
+        end_with_parent()
+    elif settings.gateway_processes > 1:
+        keep_running(settings.gateway_processes)
+        return
     gateway = build(settings)
     be_quick()
-    run(gateway, settings.host, settings.gateway_port)
+    run(gateway, settings.host, settings.gateway_port, reuse_port=is_shared)
 
 
 def be_quick() -> None:
-    """Keep the garbage collector and other threads from making calls wait: imports are never walked again."""
+    """Keep the garbage collector and other threads from making calls wait, and allow as many callers as there may be.
+
+    Imports are never walked again by the collector.
+    """
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     sys.setswitchinterval(SWITCH_S)
     gc.collect()
     gc.freeze()
