@@ -114,14 +114,17 @@ class Calls {
     this.rail.replaceChildren(...sections, ...this.data.ranges.map((range) => this.range(range)));
   }
 
-  section(name, title, used, body) {
+  section(name, title, used, body, waiting = false) {
     const box = make('details', 'facet');
     box.dataset.facet = name;
-    box.open = this.open.get(name) ?? (used || !CLOSED.has(name));
+    box.open = !waiting && (this.open.get(name) ?? (used || !CLOSED.has(name)));
     const head = make('summary', '', title);
     head.dataset.focus = `facet ${name}`;
     if (used) head.append(make('span', 'used'));
-    box.ontoggle = () => this.open.set(name, box.open);
+    box.ontoggle = () => {
+      if (waiting && box.open) this.tell({ kind: 'unfold', facet: name });
+      if (!waiting || box.open) this.open.set(name, box.open);
+    };
     box.append(head, ...body);
     return box;
   }
@@ -138,7 +141,7 @@ class Calls {
     if (sought && !found.length) body.push(make('p', 'nothing', 'Nothing like this'));
     const hidden = found.length - shown.length;
     if (hidden > 0 || this.all.has(name)) body.push(this.more(name, hidden));
-    return this.section(name, title, values.some((each) => each.on), body);
+    return this.section(name, title, values.some((each) => each.on), facet.waiting ? [make('p', 'nothing', 'Counting…')] : body, facet.waiting);
   }
 
   seek(facet) {

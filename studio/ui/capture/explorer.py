@@ -47,10 +47,14 @@ def calls(project: Project) -> None:
     newest = st.session_state[SEEN]
     toolbar(project)
     _building()
+    above, charts, below = st.container(key="chips_place"), st.container(key="charts_place"), st.container()
     with reported_errors():
-        chips(project, newest)
-        overview(project, newest)
-        listing(project, newest)
+        with above:
+            chips(project, newest)
+        with below:  # the calls first: they are what one waits for
+            listing(project, newest)
+        with charts:
+            overview(project, newest)
 
 
 def _building() -> None:

@@ -17,7 +17,7 @@ from studio.errors import InvalidInput
 from studio.ui.capture import place, questions
 from studio.ui.capture.address import CHOICES, NUMBERS, SPANS, TAG, is_custom, number_range, sort_word, span_of, toggled
 from studio.ui.capture.parts import part, told
-from studio.ui.capture.words import FACETS, FIRST, RANGES, label_of
+from studio.ui.capture.words import FACETS, FIRST, ON_DEMAND, RANGES, label_of
 from studio.ui.state import current_actor
 
 KEY = "calls"
@@ -25,7 +25,9 @@ SHOWN = "capture_shown"
 """The uids of the page on screen, and the cursor of the next one."""
 ASKED = "capture_asked"
 """What somebody asked to do with the calls they selected, until the dialog is open."""
-MOST_TAGS = 6
+MOST_TAGS, COUNTED_TAGS = 12, 3
+"""Tags that are offered, and those of them that are counted before anybody unfolds them."""
+UNFOLDED = "capture_unfolded"
 
 _CALLS = part("calls")
 
@@ -95,10 +97,12 @@ def row_facts(row: LogRow) -> dict[str, Any]:
 def _rail_of(criteria: LogFilter, newest: int, query: Mapping[str, list[str]]) -> dict[str, Any]:
     tags = [f"tag:{name}" for name in questions.tag_names(criteria, newest)[:MOST_TAGS]]
     names = (*FIRST, *tags, *(name for name in FACETS if name not in FIRST))
-    found = questions.facets(criteria, newest, names)
-    shown = [facet_facts(name, found.get(name, []), query) for name in names]
+    waiting = {*ON_DEMAND, *tags[COUNTED_TAGS:]} - st.session_state.get(UNFOLDED, set())
+    waiting = {name for name in waiting if not _chosen(name, query)}
+    found = questions.facets(criteria, newest, [name for name in names if name not in waiting])
+    shown = [{**facet_facts(name, found.get(name, []), query), "waiting": name in waiting} for name in names]
     ranges = [_range_facts(name, query) for name in RANGES]
-    return {"facets": [facet for facet in shown if _is_worth_showing(facet)], "ranges": ranges}
+    return {"facets": [facet for facet in shown if facet["waiting"] or _is_worth_showing(facet)], "ranges": ranges}
 
 
 def facet_facts(name: str, values: list[FacetValue], query: Mapping[str, list[str]]) -> dict[str, Any]:
@@ -151,6 +155,10 @@ def _range(did: Mapping[str, Any]) -> None:
         place.change(**{str(did["name"]): [f"{did.get('low', '')}..{did.get('high', '')}"] if found else []})
 
 
+def _unfold(did: Mapping[str, Any]) -> None:
+    st.session_state.setdefault(UNFOLDED, set()).add(str(did.get("facet"))[:80])
+
+
 def _open(did: Mapping[str, Any]) -> None:
     place.set_one("call", str(did.get("uid", ""))[:40])
 
@@ -164,6 +172,7 @@ _VERBS: dict[str, Callable[[Mapping[str, Any]], object]] = {
     "toggle": _toggle,
     "range": _range,
     "open": _open,
+    "unfold": _unfold,
     "act": _act,
     "sort": lambda did: place.change(sort=[] if did.get("by") == "-created_at" else [str(did.get("by"))]),
     "next": lambda _did: place.turn(st.session_state.get(SHOWN, ((), None))[1]),

@@ -32,6 +32,8 @@ RANGES = {
 }
 FIRST = ("status", "model", "deployment", "revision", "rating")
 """Facets that come before the tags; the others come after them."""
+ON_DEMAND = ("user", "session")
+"""Facets of very many values: counted once somebody unfolds them."""
 _VALUES = {
     ("rating", "up"): "Thumbs up",
     ("rating", "down"): "Thumbs down",
