@@ -26,7 +26,7 @@ FACTS = ("id", "moment", *TEXTS, *FLAGS, *NUMBERS, *OTHERS)
 ROW = (
     *("id", "uid", "created_at", "source", "model", "served_model", "status", "http_status", "stream", "latency_ms"),
     *("prompt_tokens", "completion_tokens", "cost_usd", "rating", "endpoint", "first_token_ms", "score", "language"),
-    *("template_id", "session_id", "user_id", "trace_id"),
+    *("template_id", "session_id", "user_id", "trace_id", "span_id", "parent_span_id"),
 )
 
 Fact = tuple[Any, ...]

@@ -61,11 +61,12 @@ class LogEntryRepository(LogWrites):
     def batches(self, criteria: Criteria, size: int = 500) -> Iterator[list[LogEntry]]:
         """Matching calls in order of arrival, a batch at a time, so that memory stays flat."""
         last = 0
-        while batch := self._batch(criteria, last, size):
+        while batch := self.batch_after(criteria, last, size):
             last = batch[-1].id or 0
             yield batch
 
-    def _batch(self, criteria: Criteria, last: int, size: int) -> list[LogEntry]:
+    def batch_after(self, criteria: Criteria, last: int, size: int) -> list[LogEntry]:
+        """The next matching calls after an id, in order of arrival."""
         number = order_column(criteria, self.sqlite)
         query = select(LogEntry).where(*entry_conditions(criteria, self.sqlite), number > last)
         return list(self.session.exec(query.order_by(number.asc()).limit(size)))

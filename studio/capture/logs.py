@@ -52,6 +52,8 @@ class LogRow:
     session_id: str | None = None
     user_id: str | None = None
     trace_id: str | None = None
+    span_id: str | None = None
+    parent_span_id: str | None = None
 
     @property
     def tokens(self) -> int:

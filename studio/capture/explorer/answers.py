@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from storage.tables import LogEntry
 from studio.capture.logs import LogRow
 
 SORTS = (
@@ -76,3 +77,13 @@ class Readiness:
     ready: bool
     done: int = 0
     total: int = 0
+
+
+@dataclass(frozen=True)
+class Related:
+    """Calls that belong to a call; the call itself is among those of its trace and session."""
+
+    trace: list[LogRow]
+    session: list[LogRow]
+    previous: LogEntry | None
+    """The turn before in the same conversation."""

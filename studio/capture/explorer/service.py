@@ -13,14 +13,19 @@ from typing import TYPE_CHECKING
 from storage.database import Database
 from storage.repositories.log_criteria import TEXT_CONDITIONS, values_of
 from storage.repositories.log_index import LogIndexRepository
+from storage.repositories.log_neighbours import LogNeighbourRepository
 from storage.repositories.log_search import has_words
+from storage.tables import LogEntry
 from studio.capture.explorer import by_sql
-from studio.capture.explorer.answers import FacetValue, Page, Point, Readiness, Sort
+from studio.capture.explorer.answers import FacetValue, Page, Point, Readiness, Related, Similar, Sort
 from studio.capture.explorer.conditions import LOOKED_UP
+from studio.capture.explorer.export import export
 from studio.capture.explorer.facets import FACETS, count_facets, tag_names
 from studio.capture.explorer.labels import label_facets
 from studio.capture.explorer.matches import Searches, find_matches, matching_of
+from studio.capture.explorer.neighbours import MOST_RELATED, by_signature, compared, turn_before
 from studio.capture.explorer.questions import Question
+from studio.capture.explorer.vectors import by_vectors
 from studio.capture.filters import LogFilter
 from studio.capture.logs import Count, LogRow, Logs
 from studio.errors import InvalidInput
@@ -105,6 +110,36 @@ class Explorer:
         """The charts' points; of a search that stopped early, of the calls it found."""
         with self._ask(criteria) as asked:
             return by_sql.series(self.logs, criteria) if asked is None else asked.question.series(steps)
+
+    def similar(self, project_id: str, uid: str, limit: int = 20) -> list[Similar]:
+        """Calls whose prompt is like this one's, most alike first: by vectors where there are any, else by MinHash."""
+        entry = self.logs.entry(project_id, uid)
+        found = by_vectors(self.database, entry, limit)
+        if found is None:
+            columns = self.follower.fresh()
+            candidates = by_signature(columns.cursor(), entry) if columns else []
+            found = compared(self.database, entry, candidates, limit)
+        alike = dict(found)
+        return [Similar(row, alike[row.id]) for row in self.rows(list(alike))]
+
+    def duplicates(self, project_id: str, uid: str, limit: int = 50) -> list[LogRow]:
+        """Other calls that asked exactly the same, newest first."""
+        entry = self.logs.entry(project_id, uid)
+        with self.database.read() as session:
+            ids = LogNeighbourRepository(session).same_prompt(entry, limit)
+        return self.rows(ids)
+
+    def related(self, entry: LogEntry) -> Related:
+        """Calls of its trace and of its session in order of time, and the turn of the conversation before it."""
+        with self.database.read() as session:
+            neighbours = LogNeighbourRepository(session)
+            trace, talk = (neighbours.along(entry, name, MOST_RELATED) for name in ("trace_id", "session_id"))
+            previous = turn_before(session, entry)
+        return Related(self.rows(trace), self.rows(talk), previous)
+
+    def export(self, criteria: LogFilter, kind: str, columns: Sequence[str] | None = None) -> Iterator[bytes]:
+        """The filter's calls as a file (jsonl, csv or parquet), piece by piece, oldest first."""
+        return export(self.database, criteria, kind, columns)
 
     def searched_back_to(self, criteria: LogFilter) -> datetime | None:
         """Where the search for the filter's words stopped; None where every call was searched."""
