@@ -80,7 +80,7 @@ def _read(found: dict[str, Any], number: int, whole: Any) -> ReportedCall:
         where = ".".join(str(part) for part in first["loc"]) or "report"
         raise ApiError(400, f"This report cannot be taken. {place}{where}: {first['msg']}.") from error
     if lack := LACKING[call.endpoint](call.request):
-        raise ApiError(400, f"This report cannot be taken. {place}request: {lack}")
+        raise ApiError(400, f"This report cannot be taken. {place}request.{lack.replace('`', '', 2)}")
     messages = call.request.get("messages")
     if isinstance(messages, list) and not all(isinstance(message, dict) for message in messages):
         raise ApiError(400, f"This report cannot be taken. {place}request.messages: each message is an object.")

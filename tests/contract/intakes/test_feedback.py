@@ -147,7 +147,7 @@ def test_reports_of_every_endpoint_in_one_list(stand: Stand) -> None:
     assert [call.endpoint for call in found] == ["chat", "messages", "completions", "embeddings", "responses"]
     assert found[1].reply["content"] == "Hello" and found[4].prompt_text == "Hi"
     wrong = stand.web.post("/v1/report", json=[CALL, {"request": {"model": "m"}}])
-    assert wrong.status_code == 400 and "[1] request: `messages` is missing" in wrong.text
+    assert wrong.status_code == 400 and "[1] request.messages is missing" in wrong.text
 
 
 # Helicone
