@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from sqlalchemy import event
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError
 
 from storage.database import Database
@@ -36,6 +38,7 @@ BUSY = 5_000
 MUCH = 8 << 20
 """Bytes of a segment from which on a helper process reads ahead."""
 TIDY_EVERY_S = 60.0
+CACHE_KB, CHECKPOINT_PAGES = 65_536, 8_000
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +64,13 @@ class Drain:
 
     def once(self) -> int:
         """Drain all that is in the journal now; the number of records taken in."""
+        try:
+            return self.sweep()
+        finally:
+            self.rest()
+
+    def sweep(self) -> int:
+        """The same, keeping the helper for the next time while there is something to take in."""
         self._retry_held()
         taken = 0
         for segment in segments(self.folder):
@@ -92,7 +102,7 @@ class Drain:
     def _try(self, waited: float) -> float:
         """Drain, and say how long to wait before the next time."""
         try:
-            taken = self.once()
+            taken = self.sweep()
             more = self._afterwards() if taken < BUSY else 0
             return 0.0 if taken or more else IDLE_S
         except (DBAPIError, OSError) as error:
@@ -208,9 +218,20 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     database = Database(settings.database)
+    make_bulky(database)
     with _only_one(settings.journal):
         Drain(database, settings.journal, Enricher(database).once, settings.journal_keep_hours).run(stop)
     database.close()
+
+
+def make_bulky(database: Database) -> None:
+    """On SQLite: room for the pages of a batch, and fewer copies of the write-ahead log into the file."""
+    if database.is_sqlite:
+
+        @event.listens_for(database.engine, "connect")
+        def configure(connection: Any, _record: Any) -> None:
+            connection.execute(f"PRAGMA cache_size=-{CACHE_KB}")
+            connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
 
 
 @contextmanager

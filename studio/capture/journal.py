@@ -144,12 +144,16 @@ class Journal:
         name = f"{time.time_ns():020d}-{os.getpid()}-{mark.hex()}{SUFFIX}"
         hidden = self.folder / f".{name}"
         file = os.open(hidden, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
-        fcntl.flock(file, fcntl.LOCK_EX)
-        hidden.rename(self.folder / name)  # seen by the drain only once it is locked
-        if self.fsync != "never":
-            self._keep_names()
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            hidden.rename(self.folder / name)  # seen by the drain only once it is locked
+        except OSError:
+            os.close(file)
+            raise
         with self._files:
             self._file, self._mark, self._size, self._opened_at = file, mark, 0, time.monotonic()
+        if self.fsync != "never":
+            self._keep_names()
 
     def _end_segment(self) -> None:
         """Let go of the segment; where it has to be synced first, `sync` does both, away from the callers."""

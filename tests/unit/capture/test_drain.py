@@ -171,13 +171,13 @@ def test_much_is_read_ahead_by_a_helper_process_and_arrives_in_order(
     monkeypatch.setattr("studio.capture.drain.MUCH", 0)
     for number in range(2500):
         journal.append(make_record(f"question {number}").pack())
-    assert drain.once() == 2500
+    assert drain.sweep() == 2500
     helper = drain._reader
     assert helper is not None and [row.prompt_text for row in entries(database)][-1] == "question 2499"
     journal.append(make_record("one more").pack())
     helper._process.kill()
-    assert drain.once() == 1, "a helper that died is done without"
-    assert drain.once() == 0 and drain._reader is None
+    assert drain.sweep() == 1, "a helper that died is done without"
+    assert drain.sweep() == 0 and drain._reader is None
 
 
 def test_drained_segments_are_kept_as_long_as_asked_and_replayed_without_doubling(
