@@ -74,7 +74,7 @@ const bubble = (message) => {
   if (message.state === 'changed') head.append(make('span', 'mark', 'changed since the call before'));
   head.append(copy(message));
   box.append(head);
-  if (message.state === 'changed') {
+  if (message.pieces && message.state !== 'new') {
     const plain = make('div', 'plain');
     plain.append(...message.blocks.flatMap(block));
     plain.hidden = true;

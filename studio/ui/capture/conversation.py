@@ -23,7 +23,7 @@ def conversation(entry: LogEntry, previous: LogEntry | None = None) -> list[Mess
     shown = [_against(message, before[place : place + 1]) for place, message in enumerate(entry.messages)]
     if not previous:
         shown = [{**message, "state": ""} for message in shown]
-    return shown + _answers(entry)
+    return shown + _answers(entry) + _correction(entry)
 
 
 def _answers(entry: LogEntry) -> list[Message]:
@@ -35,6 +35,15 @@ def _answers(entry: LogEntry) -> list[Message]:
         for place, message in enumerate(choices, 1)
         if isinstance(message, dict)
     ]
+
+
+def _correction(entry: LogEntry) -> list[Message]:
+    """The answer that feedback says is right, as a change of the one that was given."""
+    if not entry.correction:
+        return []
+    drawn = _message({"role": "assistant", "content": entry.correction})
+    pieces = word_changes(entry.reply_text[:LONGEST], entry.correction[:LONGEST])
+    return [{**drawn, "name": "as corrected", "state": "corrected", "pieces": shortened(pieces)}]
 
 
 def _against(message: dict[str, Any], before: Sequence[dict[str, Any]]) -> Message:

@@ -90,7 +90,7 @@ def row_facts(row: LogRow) -> dict[str, Any]:
         "completion_tokens": row.completion_tokens,
         "cost": row.cost_usd,
         "rating": row.rating,
-        "score": getattr(row, "score", None),
+        "score": row.score,
     }
 
 

@@ -54,5 +54,4 @@ def whole(criteria: LogFilter, newest: int) -> Point | None:
 
 def before(entry: LogEntry) -> LogEntry | None:
     """The call before this one in the same conversation."""
-    related = getattr(current_studio().explorer, "related", None)
-    return related(entry).previous if related else None
+    return current_studio().explorer.related(entry).previous

@@ -31,8 +31,6 @@ def related(entry: LogEntry) -> None:
 
 def _lists(entry: LogEntry) -> list[dict[str, Any]]:
     explorer = current_studio().explorer
-    if not hasattr(explorer, "related"):
-        return []
     found = explorer.related(entry)
     same = explorer.duplicates(entry.project_id, entry.uid)
     alike = explorer.similar(entry.project_id, entry.uid)
@@ -58,8 +56,8 @@ def _list(title: str, note: str, rows: Sequence[LogRow], nested: bool = False) -
 
 def depths_of(rows: Sequence[LogRow]) -> dict[str, int]:
     """How deep each call lies in its trace, as far as the parents are calls too."""
-    parents = {getattr(row, "span_id", None): getattr(row, "parent_span_id", None) for row in rows}
-    return {row.uid: _depth(getattr(row, "span_id", None), parents) for row in rows}
+    parents = {row.span_id: row.parent_span_id for row in rows}
+    return {row.uid: _depth(row.span_id, parents) for row in rows}
 
 
 def _depth(span: str | None, parents: Mapping[str | None, str | None]) -> int:

@@ -8,21 +8,16 @@ import streamlit as st
 
 from storage.tables import Feedback, LogEntry
 from studio.access.actor import Role
-from studio.ui.capture.differing import word_changes
 from studio.ui.formats import ago, plain
 from studio.ui.state import current_actor, current_studio, reported_errors
-from studio.ui.train.marked import Block, Piece, show_marked
 
 WORDS = {"thumbs": "Thumbs", "score": "Score", "comment": "Comment", "correction": "Correction", "metric": "Metric"}
-_MARKS = {"gone": "missing", "new": "extra", "same": "same"}
 
 
 def feedback(entry: LogEntry) -> None:
-    """Everything said so far, the correction against the answer, then the buttons."""
+    """Everything said so far, then the buttons."""
     for given in current_studio().logs.feedback_of(entry):
         _given(given)
-    if entry.correction:
-        _correction(entry)
     if current_actor().can(Role.LABELER):
         _give(entry)
 
@@ -34,14 +29,6 @@ def _given(given: Feedback) -> None:
     st.caption(f"**{WORDS.get(given.kind, given.kind)}** {plain(said)} {plain(who)}, {ago(given.created_at)}")
     if given.text and given.kind != "correction":
         st.text(given.text)
-
-
-def _correction(entry: LogEntry) -> None:
-    pieces: list[Piece] = [
-        {"text": text, "mark": _MARKS[kind]} for kind, text in word_changes(entry.reply_text, entry.correction or "")
-    ]
-    block: Block = {"title": "Corrected answer", "note": "", "lines": [{"name": "", "pieces": pieces}]}
-    show_marked("Corrected answer", [block], key=f"correction_{entry.uid}")
 
 
 def _give(entry: LogEntry) -> None:

@@ -31,7 +31,6 @@ def views_menu(project: Project) -> None:
                 type="tertiary",
                 on_click=_open,
                 args=(view,),
-                width="stretch",
             )
         if not views:
             st.caption("Filters that somebody saved under a name, for everybody in the project.")
