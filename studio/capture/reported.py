@@ -27,6 +27,8 @@ class Reported:
     source: str
     request: dict[str, Any]
     response: dict[str, Any] | None = None
+    sse: bytes = b""
+    """The answer as the events of a stream, where it came like that."""
     endpoint: str = "chat"
     same: str | None = None
     """What names the call where it comes from: told again with the same name, it is the same call."""
@@ -57,7 +59,7 @@ class Reported:
     def bodies(self) -> tuple[bytes, bytes]:
         """Request and reply as a record keeps them. Raises TypeError for what is no JSON."""
         reply = orjson.dumps(storable(self.response)) if self.response is not None else b""
-        return orjson.dumps(storable(self.request)), reply
+        return orjson.dumps(storable(self.request)), self.sse or reply
 
     def meta(self, project_id: str, api_key_id: str, provider_id: str | None, prices: dict[str, Any]) -> dict[str, Any]:
         """The facts as a record keeps them."""
@@ -70,6 +72,7 @@ class Reported:
             "endpoint": self.endpoint,
             "model": self.model[:LONGEST_ID],
             "stream": self.stream,
+            "sse": bool(self.sse),
             "tags": clean_tags(storable(self.tags)),
             "status": self.status,
             "http_status": self.http_status,

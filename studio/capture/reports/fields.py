@@ -63,3 +63,12 @@ def span_ms(start: Any, end: Any) -> float:
 def scalars(value: Any) -> dict[str, Any]:
     """The plain values of an object, as tags can hold them."""
     return {name: item for name, item in dict_of(value).items() if isinstance(item, str | int | float) and name}
+
+
+def endpoint_of(request: dict[str, Any], response: dict[str, Any], otherwise: str = "chat") -> str:
+    """Which endpoint has such bodies, where nobody says it."""
+    if "messages" in request:
+        return "messages" if response.get("type") == "message" else otherwise
+    if "input" in request:
+        return "responses" if response.get("object") == "response" or "output" in response else "embeddings"
+    return "completions" if "prompt" in request else otherwise

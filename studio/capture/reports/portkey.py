@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from studio.capture.reported import Reported
-from studio.capture.reports.fields import dict_of, number_of, scalars, seconds_of, status_of, text_of
+from studio.capture.reports.fields import dict_of, endpoint_of, number_of, scalars, seconds_of, status_of, text_of
 
 SOURCE = "portkey"
 OWN = ("traceId", "spanId", "spanName", "parentSpanId", "_user", "_session", "requestTime")
@@ -23,7 +23,7 @@ def read_log(found: dict[str, Any]) -> Reported:
         source=SOURCE,
         request=request,
         response=response or None,
-        endpoint=_endpoint(text_of(asked.get("url")) or "", request),
+        endpoint=endpoint_of(request, response, "messages" if _is_anthropic(asked) else "chat"),
         same=f"{told.get('traceId')}/{span}" if span else None,
         at=seconds_of(said.get("requestTime")) or seconds_of(told.get("requestTime")),
         latency_ms=number_of(said.get("response_time")) or number_of(said.get("responseTime")) or 0.0,
@@ -40,12 +40,5 @@ def read_log(found: dict[str, Any]) -> Reported:
     )
 
 
-def _endpoint(url: str, request: dict[str, Any]) -> str:
-    path = url.partition("?")[0].rstrip("/")
-    if path.endswith("/embeddings"):
-        return "embeddings"
-    if path.endswith("/responses"):
-        return "responses"
-    if path.endswith("/messages"):
-        return "messages"
-    return "completions" if "prompt" in request and "messages" not in request else "chat"
+def _is_anthropic(asked: dict[str, Any]) -> bool:
+    return (text_of(asked.get("url")) or "").partition("?")[0].rstrip("/").endswith("/messages")

@@ -12,7 +12,7 @@ from studio.capture.recorder import Recorder
 from studio.gateway.app import Handler
 from studio.gateway.intakes import langfuse, openpipe
 from studio.gateway.intakes.feedback import ChangeFeedback, TakeFeedback
-from studio.gateway.intakes.helicone import PROPERTY, RATING, SCORES, AboutRequest
+from studio.gateway.intakes.helicone import PROPERTY, RATING, SCORES, AboutRequest, TakeLog
 from studio.gateway.intakes.litellm import TakeLiteLLM
 from studio.gateway.intakes.otlp import TakeTraces
 from studio.gateway.intakes.portkey import TakeLogs
@@ -54,6 +54,9 @@ def intake_routes(
         ("POST", "/v1/request/{id}/feedback", AboutRequest(taking, RATING)),
         ("POST", "/v1/request/{id}/score", AboutRequest(taking, SCORES)),
         ("PUT", "/v1/request/{id}/property", AboutRequest(taking, PROPERTY)),
+        ("POST", "/custom/v1/log", TakeLog(taking)),
+        ("POST", "/oai/v1/log", TakeLog(taking)),
+        ("POST", "/anthropic/v1/log", TakeLog(taking, "messages")),
         ("POST", f"{langfuse.BASE}/scores", langfuse.TakeScores(taking)),
         ("POST", f"{langfuse.BASE}/ingestion", langfuse.TakeIngestion(taking)),
         ("GET", f"{langfuse.BASE}/projects", langfuse.Project(taking)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -197,6 +198,25 @@ def test_an_answer_without_a_request_id_tells_ours(serves: Stand) -> None:
 def test_a_caller_who_wants_no_log_gets_none(serves: Stand, header: tuple[str, str]) -> None:
     answer = serves.web.post("/v1/chat/completions", json=CALL["request"], headers=dict([header]))
     assert answer.status_code == 200 and serves.calls() == []
+
+
+def test_helicone_s_manual_logger(stand: Stand) -> None:
+    from helicone_helpers import HeliconeManualLogger
+
+    logger = HeliconeManualLogger(stand.secret, {"Helicone-User-Id": "u-1"}, stand.url)
+    more = {"Helicone-Property-Plan": "pro", "Helicone-Request-Id": "req-7"}
+    for _ in range(2):
+        logger.log_request(CALL["request"], lambda seen: seen.append_results(CALL["response"]), more, "openai")  # type: ignore[dict-item]
+    chunks = [{"choices": [{"index": 0, "delta": {"content": piece}}]} for piece in ("it is ", "cold")]
+    builder = logger.log_builder({**CALL["request"], "stream": True})  # type: ignore[dict-item]
+    for chunk in (*chunks, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}):
+        builder.add_chunk(chunk)
+    asyncio.run(builder.send_log())
+    logger.send_log(None, {"_type": "tool", "toolName": "weather"}, {"x": 1}, {"start_time": 1.0, "end_time": 2.0})
+    told, streamed = stand.calls()
+    assert (told.source, told.external_id, told.user_id, told.tags) == ("helicone", "req-7", "u-1", {"plan": "pro"})
+    assert (told.messages, told.reply["content"]) == (CALL["request"]["messages"], "5")  # type: ignore[index]
+    assert (streamed.reply["content"], streamed.finish_reason, streamed.stream) == ("it is cold", "stop", True)
 
 
 # Portkey

@@ -18,6 +18,7 @@ from studio.capture.otlp.json_form import read_json
 from studio.capture.otlp.protobuf import read_protobuf
 from studio.capture.otlp.span import Span
 from studio.capture.reported import Reported
+from studio.capture.reports.helicone import read_log as read_manual
 from studio.capture.reports.langfuse import read_generation
 from studio.capture.reports.litellm import read_payload
 from studio.capture.reports.openpipe import read_report
@@ -123,6 +124,7 @@ KEYS = st.sampled_from(
         *("errorMessage", "requestedAt", "receivedAt", "tags", "request", "body", "url", "traceId", "spanId"),
         *("response_time", "input", "output", "usage", "usageDetails", "costDetails", "modelParameters", "level"),
         *("completionStartTime", "filters", "name", "value", "comment", "dataType", "timestamp", "observationId"),
+        *("json", "textBody", "timeToFirstToken", "seconds", "milliseconds", "choices", "prompt"),
         *("sessionId", "trace_id", "weight", "rating", "scores", "key", "field", "equals"),
     ]
 )
@@ -131,7 +133,13 @@ OBJECTS = st.dictionaries(KEYS, VALUES | st.dictionaries(KEYS, VALUES, max_size=
 
 @EXAMPLES
 @given(OBJECTS)
-@pytest.mark.parametrize("read", [read_payload, read_report, read_log, lambda found: read_generation(found, found)])
+@pytest.mark.parametrize(
+    "read",
+    [
+        *(read_payload, read_report, read_log, lambda found: read_generation(found, found)),
+        lambda found: read_manual({"providerRequest": found, "providerResponse": found, "timing": found}, "chat", {}),
+    ],
+)
 def test_odd_reports(read: Any, found: dict[str, Any]) -> None:
     try:
         call = read(found)
