@@ -74,8 +74,8 @@ class Journal:
 
     def append(self, payload: bytes) -> bool:
         """Write one record. False (counted and logged) when there is no room for it."""
-        if not self.room.has(len(payload)):
-            self._refuse(NO_ROOM, self.room.why)
+        if no_room := self.room.refusal(len(payload)):
+            self._refuse(NO_ROOM, no_room)
             return False
         try:
             self._write(payload)
@@ -101,7 +101,18 @@ class Journal:
 
     def sync(self) -> None:
         """Ask the disk to keep what was written (policy "interval"), and see what room is left. For any thread."""
-        self.room.look()
+        try:
+            self.room.look()
+            self._sync()
+        except OSError as error:
+            log.error("The journal could not be synced: %s", error)
+
+    def close(self) -> None:
+        """Finish the segment; the next append starts another."""
+        self._end_segment()
+        self.sync()
+
+    def _sync(self) -> None:
         with self._files:
             ended, self._ended = self._ended, []
             current = os.dup(self._file) if self._unsynced and self._file >= 0 else -1
@@ -110,11 +121,6 @@ class Journal:
             if file >= 0:
                 self._keep(file)
                 os.close(file)
-
-    def close(self) -> None:
-        """Finish the segment; the next append starts another."""
-        self._end_segment()
-        self.sync()
 
     def _write(self, payload: bytes) -> None:
         if self._file < 0 or self._size >= self.segment_bytes:

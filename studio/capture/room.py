@@ -34,16 +34,23 @@ class Room:
 
     @property
     def why(self) -> str:
-        """Why there is no room, as a sentence with the fix; empty while there is."""
+        """Why there is no room for anything; empty while there is some."""
+        return self.refusal(1)
+
+    def refusal(self, size: int) -> str:
+        """Why a record of this size may not be written, as a sentence with the fix; empty where it may."""
+        if self._looked_at < 0:
+            self.look()
         if self._free < self.reserve_bytes:
             return (
                 f"less than {_mb(self.reserve_bytes)} of the disk are free. Free some space;"
                 " STUDIO_JOURNAL_RESERVE_MB says how much is left to the database."
             )
-        if 0 < self.most_bytes <= self.waiting:
+        if self.most_bytes and self.waiting + size > self.most_bytes:
             return (
-                f"{_mb(self.waiting)} of calls wait in the journal for the database, as many as may"
-                " (STUDIO_JOURNAL_MAX_MB). Look whether the recorder runs and the database answers."
+                f"{_mb(self.waiting)} of calls wait in the journal for the database, and at most"
+                f" {_mb(self.most_bytes)} may (STUDIO_JOURNAL_MAX_MB). Look whether the recorder runs and the database"
+                " answers."
             )
         return ""
 
@@ -51,14 +58,6 @@ class Room:
     def oldest_s(self) -> float:
         """Age of the oldest segment."""
         return max(time.time() - self.oldest_at, 0.0) if self.oldest_at else 0.0
-
-    def has(self, size: int) -> bool:
-        """Whether a record of this size may be written."""
-        if self._looked_at < 0:
-            self.look()
-        if self._free < self.reserve_bytes:
-            return False
-        return not self.most_bytes or self.waiting + size <= self.most_bytes
 
     def take(self, size: int) -> None:
         """Count what was written."""
