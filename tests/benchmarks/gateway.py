@@ -221,10 +221,15 @@ def line_of(name: str, found: Found) -> str:
     )
     bad = f"  {found.saturated['bad']:.0f} BAD ANSWERS" if found.saturated["bad"] else ""
     noisy = f"  NOT QUIET: others used {found.others:.0%} of the machine" if found.others > QUIET else ""
+    streams = (
+        f"streams FAIL ({found.streams['bad']:.0f} bad answers)"
+        if found.streams["bad"] or not found.streams["calls"]
+        else f"streams {found.streams['pieces_per_second']:,.0f} pieces/s, {found.stream_cpu_us:.0f} µs CPU a piece,"
+        f" p99 between pieces {found.streams['gap_p99']:.1f} ms"
+    )
     return (
         f"{name:22} {found.saturated['per_second']:9,.0f} req/s  {found.cpu_us:6.0f} µs CPU a call  "
-        f"{found.memory_mb:4.0f} MB  {rates}\n{'':22} streams {found.streams['pieces_per_second']:,.0f} pieces/s, "
-        f"{found.stream_cpu_us:.0f} µs CPU a piece, p99 between pieces {found.streams['gap_p99']:.1f} ms{bad}{noisy}"
+        f"{found.memory_mb:4.0f} MB  {rates}\n{'':22} {streams}{bad}{noisy}"
     )
 
 

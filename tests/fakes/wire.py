@@ -48,9 +48,11 @@ class Pipe:
         self.aborted = True
         self.close()
 
+    def is_closing(self) -> bool:
+        return self.closed
+
     def lose(self) -> None:
-        assert self.line is not None
-        if not self.line.lost:
+        if self.line is not None and not self.line.lost:
             self.line.connection_lost(None)
 
 

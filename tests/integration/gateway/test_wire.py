@@ -115,10 +115,16 @@ def dial(stack: Stack) -> socket.socket:
     return socket.create_connection(("127.0.0.1", stack.settings.gateway_port), timeout=WAIT_S)
 
 
+def more(line: socket.socket) -> bytes:
+    found = line.recv(1 << 16)
+    assert found, "the gateway closed the connection"
+    return found
+
+
 def until_closed(line: socket.socket) -> bytes:
     seen = b""
-    while more := line.recv(1 << 16):
-        seen += more
+    while found := line.recv(1 << 16):
+        seen += found
     return seen
 
 
@@ -188,7 +194,7 @@ def test_a_caller_who_leaves_is_recorded_whether_anything_came_or_not(
         if got:
             seen = b""
             while got.encode() not in seen:
-                seen += line.recv(1 << 16)
+                seen += more(line)
         deadline = time.monotonic() + WAIT_S
         while len(raw.asked) + len(wired.upstream.requests) == before and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -250,7 +256,7 @@ def test_pipelined_calls_are_answered_and_recorded_in_their_order(wired: Stack) 
         line.sendall(b"".join(asked(wired, body_of("up-ok", f"pipelined {number}")) for number in range(5)))
         seen = b""
         while seen.count(b'"finish_reason"') < 5:
-            seen += line.recv(1 << 16)
+            seen += more(line)
     found = [part.split(b"\r\n")[0].decode() for part in seen.split(f"{LOG_ID}: ".encode())[1:]]
     assert seen.count(b"HTTP/1.1 200 OK") == 5
     assert [wired.entry(uid).prompt_text for uid in found] == [f"pipelined {number}" for number in range(5)]

@@ -6,10 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from studio.gateway.upstream.client import Upstreams
+from studio.gateway.upstream.connection import Connection
 from studio.gateway.upstream.errors import UpstreamError, UpstreamTimeout
 from studio.gateway.upstream.pool import Reply
+from tests.fakes.wire import Pipe
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -167,3 +171,77 @@ def test_a_fast_upstream_waits_for_a_slow_reader() -> None:
 
     read, most = run(serve, slowly)  # type: ignore[misc]
     assert read == size and most < 2 << 20
+
+
+def reply_to(*pieces: bytes) -> tuple[int, bytes]:
+    """Status and body of an answer that comes in these pieces, after which the connection ends."""
+
+    async def script() -> tuple[int, bytes]:
+        kept: list[Connection] = []
+        connection, pipe = Connection(Kept(kept)), Pipe()
+        connection.connection_made(pipe)
+        head = connection.request(b"", 60.0)
+        for piece in pieces:
+            if not pipe.closed:
+                connection.data_received(piece)
+        connection.connection_lost(None)
+        status, headers = await head
+        reply = Reply(connection, status, headers)
+        return status, await reply.read_all(60.0, 1 << 20)
+
+    return asyncio.run(script())
+
+
+class Kept:
+    """A pool that keeps nothing open."""
+
+    def __init__(self, kept: list[Connection]) -> None:
+        self.kept = kept
+
+    def keep(self, connection: Connection) -> None:
+        self.kept.append(connection)
+
+    def discard(self, connection: Connection) -> None: ...
+
+
+@given(
+    st.lists(st.binary(min_size=1, max_size=60), max_size=5), st.booleans(), st.lists(st.integers(0, 500), max_size=8)
+)
+@settings(max_examples=150, deadline=None, derandomize=True)
+def test_an_answer_cut_into_any_pieces_is_the_same(chunks: list[bytes], is_chunked: bool, at: list[int]) -> None:
+    body = b"".join(chunks)
+    framed = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
+    how = b"transfer-encoding: chunked" if is_chunked else b"content-length: %d" % len(body)
+    raw = b"HTTP/1.1 200 OK\r\n" + how + b"\r\n\r\n" + (framed if is_chunked else body)
+    cuts = sorted(min(cut, len(raw)) for cut in at)
+    pieces = [raw[start:end] for start, end in zip([0, *cuts], [*cuts, len(raw)], strict=True)]
+    assert reply_to(*pieces) == (200, body)
+
+
+@given(st.lists(st.binary(max_size=80), max_size=5), st.integers(0, 80), st.binary(max_size=5))
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_whatever_an_upstream_sends_is_an_answer_or_an_error(noise: list[bytes], at: int, put: bytes) -> None:
+    damaged = OK[:at] + put + OK[at:]
+    for pieces in (noise, [damaged, *noise]):
+        try:
+            status, _ = reply_to(*pieces)
+        except UpstreamError:
+            continue
+        assert 0 <= status <= 999
+
+
+def test_bytes_behind_an_answer_are_no_part_of_the_next_one() -> None:
+    assert reply_to(OK + OK) == (200, b"ok")
+    evil = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil"
+    served: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served.append(await read_request(reader))
+        writer.write(OK + evil if len(served) == 1 else OK)
+        await reader.read()  # until the client closes
+        writer.close()
+
+    async def twice(up: Upstreams, base: str) -> list[bytes]:
+        return [await whole(up, base), await whole(up, base)]
+
+    assert run(serve, twice) == [b"ok"] * 2 and len(served) == 2
