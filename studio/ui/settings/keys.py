@@ -28,8 +28,9 @@ def keys_tab(project: Project) -> None:
 
 def _key_row(key: ApiKey) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small", key=f"k_{key.id}"):
-        st.markdown(f":material/key: **{plain(key.name)}**", width=260)
-        st.markdown(f":gray[`{key.prefix}…`  created {ago(key.created_at)}, used {ago(key.last_used_at)}; {may(key)}]")
+        with st.container(gap=None, width="stretch"):
+            st.markdown(f":material/key: **{plain(key.name)}** :gray[`{key.prefix}…`]")
+            st.caption(f"Created {ago(key.created_at)}, used {ago(key.last_used_at)}; {may(key)}")
         if key.revoked_at:
             status_badge("revoked")
             return

@@ -15,8 +15,8 @@ from studio.ui.state import current_actor, current_studio, reported_errors
 
 def providers_tab(project: Project) -> None:
     """The upstreams the gateway may call for this project."""
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.caption("The upstreams of your calls. Their keys are encrypted and never shown again.", width="content")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption("The upstreams of your calls. Their keys are encrypted and never shown again.", width="stretch")
         providers = current_studio().providers.all(project.id)
         if providers and st.button("Split a name", icon=":material/call_split:", key="split_name"):
             split_dialog(project, providers)
@@ -30,10 +30,11 @@ def providers_tab(project: Project) -> None:
 
 def _provider_row(project: Project, provider: Provider) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small", key=f"v_{provider.id}"):
-        st.markdown(f":material/hub: **{plain(provider.name)}**", width=260)
         names = ", ".join(provider.models) if provider.models != ["*"] else "every model"
-        speaks = "" if provider.kind == "openai" else f" · speaks like {KINDS[provider.kind]}"
-        st.markdown(f":gray[{plain(provider.base_url)} · {plain(names or 'no models yet')}{speaks}]")
+        speaks = "" if provider.kind == "openai" else f" :gray[speaks like {KINDS[provider.kind]}]"
+        with st.container(gap=None, width="stretch"):
+            st.markdown(f":material/hub: **{plain(provider.name)}**{speaks}")
+            st.caption(f"{plain(provider.base_url)} · {plain(names or 'no models yet')}")
         if st.button("Test", key=f"test_{provider.id}", type="tertiary", icon=":material/network_check:"):
             with reported_errors():
                 found = current_studio().providers.test(current_actor(), provider.id)
