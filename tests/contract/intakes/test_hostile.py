@@ -13,23 +13,7 @@ from tests.contract.intakes.conftest import Stand
 DEEP = "[" * 900 + "]" * 900
 NESTED = '{"a":' * 300 + "1" + "}" * 300
 INJECTION = "'; DROP TABLE log_entry; --"
-ODD: list[Any] = [
-    None,
-    True,
-    0,
-    -1,
-    1e308,
-    2**63,
-    "",
-    "x",
-    "\u0000",
-    INJECTION,
-    "../../etc/passwd",
-    [],
-    [[]],
-    {},
-    {"a": {}},
-]
+ODD: list[Any] = [None, True, -1, 1e308, 2**63, "\u0000", INJECTION, [[]], {"a": {}}]
 FIELDS = (
     *("request", "response", "messages", "model", "tags", "kind", "value", "uid", "trace_id", "metadata", "rating"),
     *("scores", "key", "filters", "reqPayload", "respPayload", "requestedAt", "batch", "name", "traceId", "id"),

@@ -25,7 +25,7 @@ def run_here(source: Source, stand: Stand, model: str = MODEL) -> dict[str, obje
 
 
 def run_shell(text: str) -> str:
-    done = subprocess.run(["bash", "-euc", text], capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(["bash", "-euc", text], capture_output=True, text=True, check=False, timeout=280)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
