@@ -8,10 +8,9 @@ from typing import Any, ClassVar
 from sqlmodel import col, select
 
 from storage.repositories.base import Repository
-from storage.tables import LogEntry
+from storage.tables import LogEntry, LogTag
 
 AT_ONCE = 500
-NAMES = ("uid", "external_id", "trace_id", "span_id", "session_id")
 
 
 class LogTargets(Repository[LogEntry]):
@@ -31,6 +30,14 @@ class LogTargets(Repository[LogEntry]):
         for some in _parts(list(values)):
             query = select(column).where(LogEntry.project_id == project_id, col(column).in_(some))
             found.update(self.session.exec(query))
+        return found
+
+    def known_tags(self, project_id: str, name: str, values: Collection[str]) -> set[str]:
+        """Those of the values of a tag that some call of the project carries."""
+        found: set[str] = set()
+        for some in _parts(list(values)):
+            query = select(LogTag.value).where(LogTag.project_id == project_id, LogTag.name == name)
+            found.update(self.session.exec(query.where(col(LogTag.value).in_(some)).distinct()))
         return found
 
 

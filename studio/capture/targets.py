@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import timedelta
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sqlmodel import Session
 
 from storage.repositories.log_targets import LogTargets
 from storage.repositories.logs import LogEntryRepository
 from storage.tables import LogEntry
+from studio.capture.tags import clean_tags
 
 MOST_BY_TAGS = 100
 """Calls that a trace, a session or tags may mean; the newest."""
@@ -34,6 +35,11 @@ class Target(BaseModel):
     """Any id: ours, the call's own, or a trace's."""
     tags: dict[str, str] | None = Field(None, max_length=32)
     model: str | None = Field(None, max_length=200)
+
+    @field_validator("tags")
+    @classmethod
+    def _as_calls_have_them(cls, tags: dict[str, str] | None) -> dict[str, str] | None:
+        return clean_tags(tags) if tags else tags
 
     @property
     def names_a_call(self) -> bool:
@@ -64,17 +70,33 @@ def calls_meant(
 def perhaps_here(session: Session, waiting: Iterable[tuple[str, str, Target]]) -> set[str]:
     """Of (name, project, target) the names whose calls may be here by now: a few queries for many of them."""
     wanted: dict[tuple[str, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    found: set[str] = set()
+    tagged: list[tuple[str, str, Target]] = []
     for name, project_id, target in waiting:
         columns = _columns(target)
         for column, value in columns:
             wanted[project_id, column][value].append(name)
-        if not columns and _by_tags(session, project_id, target, 1):
-            found.add(name)
+        if not columns:
+            tagged.append((name, project_id, target))
+    found = _tagged_here(session, tagged)
     for (project_id, column), names in wanted.items():
         for value in LogTargets(session).known(project_id, column, names):
             found.update(names[value])
     return found
+
+
+def _tagged_here(session: Session, waiting: list[tuple[str, str, Target]]) -> set[str]:
+    """Each tag is looked for first; all of them on one call only where every one is known."""
+    wanted: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for _, project_id, target in waiting:
+        for tag, value in (target.tags or {}).items():
+            wanted[project_id, tag].add(value)
+    known = {key: LogTargets(session).known_tags(*key, values) for key, values in wanted.items()}
+    return {
+        name
+        for name, project_id, target in waiting
+        if all(value in known[project_id, tag] for tag, value in (target.tags or {}).items())
+        and _by_tags(session, project_id, target, 1)
+    }
 
 
 def _columns(target: Target) -> list[tuple[str, str]]:
