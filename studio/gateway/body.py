@@ -25,7 +25,7 @@ STICKY = ("user", "safety_identifier")
 """Fields that say who asks: the same person keeps the same revision."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Body:
     """What the caller asked."""
 
@@ -64,9 +64,11 @@ class Body:
             raise ApiError(400, "`model` is missing: name an alias or a provider's model (GET /v1/models lists them).")
         if lack := endpoint.lacking(fields):
             raise ApiError(400, lack)
-        facts = {**facts_of(request), **vendor_facts(request)}
-        tags = _tags(fields, request) | clean_tags(facts.pop(TAGS, {}))
-        unwanted = bool(facts.pop(UNRECORDED, False))
+        facts, tags, unwanted = facts_of(request), _tags(fields, request), False
+        if vendor := vendor_facts(request):
+            tags |= clean_tags(vendor.pop(TAGS, {}))
+            unwanted = bool(vendor.pop(UNRECORDED, False))
+            facts |= vendor
         return cls(raw, fields, tags, _sticky_key(fields, facts), endpoint, facts, unwanted)
 
     def refuse_choice_of_weights(self, route: Route) -> None:

@@ -88,14 +88,15 @@ class ModelName:
 
     def feed(self, piece: bytes) -> bytes:
         """The whole events there are now, each with the name in it."""
-        return b"\n".join([self._in_line(line) for line in self._events.whole(piece).split(b"\n")])
-
-    def _in_line(self, line: bytes) -> bytes:
-        return self.in_body(line) if MODEL_KEY in line else line
+        return self._named(self._events.whole(piece))
 
     def flush(self) -> bytes:
         """What was held back."""
-        return b"\n".join(self.in_body(line) for line in self._events.rest().split(b"\n"))
+        return self._named(self._events.rest())
+
+    def _named(self, events: bytes) -> bytes:
+        lines = events.split(b"\n")
+        return b"\n".join([self.in_body(line) if MODEL_KEY in line else line for line in lines])
 
 
 class SameName(ModelName):

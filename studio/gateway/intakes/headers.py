@@ -25,9 +25,9 @@ Facts = dict[str, Any]
 
 def vendor_facts(request: Request) -> Facts:
     """What such headers say: facts of the call, its tags, and whether the caller wants it recorded."""
-    given = {name.decode("latin-1"): value.decode("latin-1") for name, value in _vendors(request)}
-    if not given:
+    if not (found := _vendors(request)):
         return {}
+    given = {name.decode("latin-1"): value.decode("latin-1") for name, value in found}
     facts = {**_helicone(given), **_portkey(given)}
     facts = {name: value[:LONGEST] for name, value in facts.items() if value}
     tags = {**_properties(given), **_metadata(given), **scalars(_json(given.get("op-tags")))}
@@ -40,8 +40,10 @@ def vendor_facts(request: Request) -> Facts:
 
 def answered_back(request: Request, uid: str, trace_id: str | None) -> Headers:
     """The ids that such a client looks for, to give feedback by."""
-    names = {name[:4] for name, _ in _vendors(request)}
     back: Headers = []
+    if not (found := _vendors(request)):
+        return back
+    names = {name[:4] for name, _ in found}
     if b"x-po" in names:
         back.append((b"x-portkey-trace-id", (trace_id or uid).encode("latin-1", "replace")))
     if b"heli" in names:
