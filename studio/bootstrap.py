@@ -12,6 +12,7 @@ from studio.access.projects import Projects
 from studio.access.providers import Providers
 from studio.access.secrets import SecretBox
 from studio.access.teams import Teams
+from studio.capture.explorer.embedding import Vectors
 from studio.capture.explorer.service import Explorer
 from studio.capture.explorer.views import SavedViews
 from studio.capture.feedback import FeedbackIntake
@@ -61,6 +62,7 @@ class Studio:
     logs: Logs
     explorer: Explorer
     views: SavedViews
+    vectors: Vectors
     templates: PromptTemplates
     feedback: FeedbackIntake
     privacy: Privacy
@@ -110,6 +112,7 @@ def build_studio(settings: Settings | None = None) -> Studio:
         logs=Logs(database),
         explorer=Explorer(database, settings.root),
         views=SavedViews(database),
+        vectors=Vectors(database, jobs),
         templates=PromptTemplates(database),
         feedback=FeedbackIntake(database, fresh_cleaner(settings.secrets, database)),
         privacy=Privacy(database, secrets, jobs),

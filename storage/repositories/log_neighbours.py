@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from storage.tables import LogEntry, LogVector
+
+MOST_READ = 2_000
+"""Calls of one session, trace or prompt that are looked at."""
 
 
 class LogNeighbourRepository:
@@ -22,42 +26,22 @@ class LogNeighbourRepository:
         query = select(col(LogEntry.id), col(LogEntry.prompt_text)).where(col(LogEntry.id).in_(ids))
         return [(number, text) for number, text in self.session.execute(query)]
 
-    def same_prompt(self, entry: LogEntry, limit: int) -> list[int]:
-        """Other calls that asked exactly the same, newest first."""
-        if entry.prompt_hash is None:
-            return []
-        query = self._of(entry).where(col(LogEntry.prompt_hash) == entry.prompt_hash, col(LogEntry.id) != entry.id)
-        return list(self.session.execute(query.order_by(col(LogEntry.id).desc()).limit(limit)).scalars())
+    def along(self, entry: LogEntry, column: str) -> list[tuple[datetime, int]]:
+        """Calls with this call's value in a column, itself among them: when each was made, and its id."""
+        return self._with(entry, column, getattr(entry, column))
 
-    def along(self, entry: LogEntry, column: str, limit: int) -> list[int]:
-        """Calls with this call's value in a column, itself among them, in order of time."""
-        value = getattr(entry, column)
+    def asked(self, entry: LogEntry, digest: int) -> list[tuple[datetime, int]]:
+        """Calls of the project with a prompt of this hash."""
+        return self._with(entry, "prompt_hash", digest)
+
+    def _with(self, entry: LogEntry, column: str, value: Any) -> list[tuple[datetime, int]]:
+        """By the column's own index: an ORDER BY would make databases walk through the calls by time instead."""
         if value is None:
             return []
-        query = self._of(entry).where(getattr(LogEntry, column) == value)
-        order = (col(LogEntry.created_at), col(LogEntry.id))
-        return list(self.session.execute(query.order_by(*order).limit(limit)).scalars())
-
-    def asked_before(self, entry: LogEntry, digest: int) -> LogEntry | None:
-        """The newest call before this one with a prompt of this hash."""
-        query: Any = select(LogEntry).where(
-            col(LogEntry.project_id) == entry.project_id,
-            col(LogEntry.prompt_hash) == digest,
-            col(LogEntry.created_at) <= entry.created_at,
-            col(LogEntry.id) != entry.id,
+        query = select(col(LogEntry.created_at), col(LogEntry.id)).where(
+            col(LogEntry.project_id) == entry.project_id, getattr(LogEntry, column) == value
         )
-        return self._first(query)
-
-    def before_in_session(self, entry: LogEntry) -> LogEntry | None:
-        """The call before this one in its session."""
-        if entry.session_id is None:
-            return None
-        query: Any = select(LogEntry).where(
-            col(LogEntry.project_id) == entry.project_id,
-            col(LogEntry.session_id) == entry.session_id,
-            col(LogEntry.created_at) < entry.created_at,
-        )
-        return self._first(query)
+        return sorted((at, number) for at, number in self.session.execute(query.limit(MOST_READ)))
 
     def vector(self, entry: LogEntry, model: str) -> bytes | None:
         """The call's vector by this model."""
@@ -97,11 +81,3 @@ class LogNeighbourRepository:
         """How many calls have a vector by this model."""
         query = select(func.count()).where(col(LogVector.project_id) == project_id, col(LogVector.model) == model)
         return int(self.session.execute(query).scalar_one())
-
-    def _of(self, entry: LogEntry) -> Any:
-        return select(col(LogEntry.id)).where(col(LogEntry.project_id) == entry.project_id)
-
-    def _first(self, query: Any) -> LogEntry | None:
-        order = (col(LogEntry.created_at).desc(), col(LogEntry.id).desc())
-        found: LogEntry | None = self.session.execute(query.order_by(*order).limit(1)).scalars().first()
-        return found

@@ -22,3 +22,17 @@ def fetch_dataset(context: JobContext) -> dict[str, Any]:
     from studio.capture.import_hub import fetch
 
     return fetch(context)
+
+
+def make_vectors(context: JobContext) -> dict[str, Any]:
+    """Ask the project's embedding model for the vectors that are missing."""
+    from studio.access.providers import Providers
+    from studio.access.secrets import SecretBox
+    from studio.capture.explorer.embedding import make_vectors as make
+
+    def after_batch(made: int) -> None:
+        context.leave_if_asked()
+        context.report(0.5, f"{made:,} vectors made")
+
+    providers = Providers(context.database, SecretBox(context.settings.secrets))
+    return {"made": make(context.database, providers, str(context.spec["project_id"]), after_batch)}

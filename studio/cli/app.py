@@ -14,6 +14,7 @@ from studio.cli import (
     importing,
     journal,
     labeling,
+    logs,
     loop,
     places,
     publishing,
@@ -33,6 +34,7 @@ admin.add_to(app)
 loop.add_to(app)
 importing.add_to(app)
 journal.add_to(app)
+logs.add_to(app)
 deploying.add_to(app)
 training.add_to(app)
 places.add_to(app)

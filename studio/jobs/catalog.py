@@ -18,6 +18,7 @@ Handler = Callable[[JobContext], dict[str, Any]]
 HANDLERS: dict[str, str] = {
     "import": "studio.capture.jobs:import_file",
     "fetch_dataset": "studio.capture.jobs:fetch_dataset",
+    "make_vectors": "studio.capture.jobs:make_vectors",
     "add_logs": "studio.curate.jobs:add_logs",
     "freeze": "studio.curate.jobs:freeze",
     "publish": "studio.label.jobs:publish",

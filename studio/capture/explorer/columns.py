@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -16,51 +17,43 @@ import duckdb
 import pyarrow as pa
 
 from storage.repositories.log_criteria import FLAGS
-from storage.repositories.log_index import FACTS, NUMBERS, TEXTS, Fact
+from storage.repositories.log_index import NUMBERS, TEXTS, Fact
 
-VERSION = "1"
+VERSION = "2"
 MEMORY = "512MB"
 THREADS = 4
 KIND = (*TEXTS, *FLAGS)
-TYPES = {
-    **dict.fromkeys(("id", "moment"), pa.int64()),
-    **dict.fromkeys(TEXTS, pa.string()),
-    **dict.fromkeys(FLAGS, pa.int8()),
-    **dict.fromkeys(NUMBERS, pa.float64()),
-    **dict.fromkeys(("prompt_tokens", "completion_tokens"), pa.int32()),
-    **dict.fromkeys(("user_id", "session_id"), pa.string()),
-    "signature": pa.binary(),
-}
-TAG_COLUMNS = {"project_id": pa.string(), "name": pa.string(), "value": pa.string(), "call": pa.int64()}
+KIND_AT, NUMBERS_AT = 2, 2 + len(KIND)
 SCHEMA = (
     "CREATE TABLE about (name VARCHAR, value VARCHAR)",
-    f"CREATE TABLE kind (kind INTEGER, {', '.join(f'{name} VARCHAR' for name in TEXTS)},"
+    f"CREATE TABLE kind (kind INTEGER, digest BIGINT, {', '.join(f'{name} VARCHAR' for name in TEXTS)},"
     f" {', '.join(f'has_{name} TINYINT' for name in FLAGS)})",
     "CREATE TABLE call (id BIGINT, kind INTEGER, moment BIGINT, latency_ms DOUBLE, first_token_ms DOUBLE,"
     " cost_usd DOUBLE, prompt_tokens INTEGER, completion_tokens INTEGER, score DOUBLE, user_id VARCHAR,"
     " session_id VARCHAR, high UBIGINT, low UBIGINT)",
-    "CREATE TABLE tag (tag INTEGER, project_id VARCHAR, name VARCHAR, value VARCHAR)",
-    "CREATE TABLE call_tag (tag INTEGER, call BIGINT)",
+    "CREATE TABLE tag_name (name INTEGER, project_id VARCHAR, tag VARCHAR, calls BIGINT)",
+    "CREATE TABLE call_tag (name INTEGER, value VARCHAR, call BIGINT)",
 )
-SAME_KIND = " AND ".join([f"k.{name} = n.{name}" for name in TEXTS] + [f"k.has_{name} = n.{name}" for name in FLAGS])
-NEW_KINDS = (
-    "INSERT INTO kind SELECT (SELECT coalesce(max(kind), 0) FROM kind) + row_number() OVER (), *"
-    f" FROM (SELECT DISTINCT {', '.join(KIND)} FROM fresh AS n"
-    f" WHERE NOT EXISTS (SELECT 1 FROM kind AS k WHERE {SAME_KIND}))"
+KIND_TYPES = {
+    "kind": pa.int32(),
+    "digest": pa.int64(),
+    **dict.fromkeys(TEXTS, pa.string()),
+    **dict.fromkeys(FLAGS, pa.int8()),
+}
+CALL_TYPES = {
+    "id": pa.int64(),
+    "kind": pa.int32(),
+    "moment": pa.int64(),
+    **dict.fromkeys(NUMBERS, pa.float64()),
+    **dict.fromkeys(("prompt_tokens", "completion_tokens"), pa.int32()),
+    **dict.fromkeys(("user_id", "session_id"), pa.string()),
+    **dict.fromkeys(("high", "low"), pa.uint64()),
+}
+TAG_TYPES = {"name": pa.int32(), "value": pa.string(), "call": pa.int64()}
+COUNT_TAGS = (
+    "UPDATE tag_name SET calls = counted.calls"
+    " FROM (SELECT name, count(*) AS calls FROM call_tag GROUP BY name) AS counted WHERE counted.name = tag_name.name"
 )
-HALF = "('0x' || substr(hex(signature), {}, 16))::UBIGINT"
-NEW_CALLS = (
-    "INSERT INTO call SELECT n.id, k.kind, n.moment, n.latency_ms, n.first_token_ms, n.cost_usd, n.prompt_tokens,"
-    f" n.completion_tokens, n.score, n.user_id, n.session_id, {HALF.format(1)}, {HALF.format(17)}"
-    f" FROM fresh AS n JOIN kind AS k ON {SAME_KIND} ORDER BY n.id"
-)
-SAME_TAG = "t.project_id = n.project_id AND t.name = n.name AND t.value = n.value"
-NEW_TAGS = (
-    "INSERT INTO tag SELECT (SELECT coalesce(max(tag), 0) FROM tag) + row_number() OVER (), *"
-    " FROM (SELECT DISTINCT project_id, name, value FROM fresh_tags AS n"
-    f" WHERE NOT EXISTS (SELECT 1 FROM tag AS t WHERE {SAME_TAG}))"
-)
-NEW_MARKS = f"INSERT INTO call_tag SELECT t.tag, n.call FROM fresh_tags AS n JOIN tag AS t ON {SAME_TAG}"
 
 
 class Columns:
@@ -74,6 +67,7 @@ class Columns:
         about = self._known = self._about()
         if (about.get("version"), about.get("belongs_to")) != (VERSION, belongs_to):
             self.clear()
+        self._load()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -96,6 +90,7 @@ class Columns:
     def finish(self) -> None:
         """Note that everything is in, and write it into the file's own pages if no question is being answered."""
         with self.writing() as writer:
+            writer.cursor.execute(COUNT_TAGS)
             writer.cursor.execute("UPDATE about SET value = 'yes' WHERE name = 'built'")
         with suppress(duckdb.TransactionException):
             self.cursor().execute("CHECKPOINT")
@@ -106,11 +101,16 @@ class Columns:
         cursor = self.connection.cursor()
         cursor.execute("BEGIN")
         try:
-            yield Writer(cursor)
+            writer = Writer(cursor, self.kinds, self.names)
+            if writer.position != self.position:  # another explorer of this process was here
+                self._load()
+                writer = Writer(cursor, self.kinds, self.names)
+            yield writer
             cursor.execute("COMMIT")
         except BaseException:
             with suppress(duckdb.TransactionException):  # a conflict has ended it already
                 cursor.execute("ROLLBACK")
+            self._load()
             raise
         finally:
             self._known = dict(cursor.execute("SELECT name, value FROM about").fetchall())
@@ -119,6 +119,13 @@ class Columns:
     def count(self) -> int:
         """Calls in here."""
         return int(self.cursor().execute("SELECT count(*) FROM call").fetchone()[0])
+
+    def _load(self) -> None:
+        """Numbers of kinds by their digests, and of tags by project and name."""
+        cursor = self.cursor()
+        self.kinds: dict[int, int] = dict(cursor.execute("SELECT digest, kind FROM kind").fetchall())
+        named = cursor.execute("SELECT project_id, tag, name FROM tag_name").fetchall()
+        self.names: dict[tuple[str, str], int] = {(project, tag): name for project, tag, name in named}
 
     def _about(self) -> dict[str, str]:
         cursor = self.cursor()
@@ -138,13 +145,16 @@ class Columns:
         cursor.executemany("INSERT INTO about VALUES (?, ?)", about)
         cursor.execute("COMMIT")
         self._known = dict(about)
+        self._load()
 
 
 class Writer:
     """What can be done inside one transaction."""
 
-    def __init__(self, cursor: Any) -> None:
+    def __init__(self, cursor: Any, kinds: dict[int, int], names: dict[tuple[str, str], int]) -> None:
         self.cursor = cursor
+        self.kinds = kinds
+        self.names = names
 
     @property
     def position(self) -> tuple[int, int]:
@@ -154,27 +164,55 @@ class Writer:
 
     def take(self, facts: Sequence[Fact], tags: Sequence[Fact]) -> None:
         """Put calls in that are not there."""
-        if facts:
-            self._insert("fresh", _table(dict(TYPES), FACTS, facts), NEW_KINDS, NEW_CALLS)
-        if tags:
-            self._insert("fresh_tags", _table(TAG_COLUMNS, tuple(TAG_COLUMNS), tags), NEW_TAGS, NEW_MARKS)
+        fresh: list[Fact] = []
+        calls = [_call(fact, self._kind(fact[KIND_AT:NUMBERS_AT], fresh)) for fact in facts]
+        self._append("kind", KIND_TYPES, fresh)
+        self._append("call", CALL_TYPES, calls)
+        marks = [(self._name(project, name), value, call) for project, name, value, call in tags]
+        self._append("call_tag", TAG_TYPES, marks)
 
     def drop(self, ids: Sequence[int]) -> None:
         """Take calls out."""
-        gone = pa.table({"id": pa.array(ids, pa.int64())})
-        mentioned = ("DELETE FROM call WHERE id IN (SELECT id FROM gone)",)
-        self._insert("gone", gone, *mentioned, "DELETE FROM call_tag WHERE call IN (SELECT id FROM gone)")
+        self.cursor.register("gone", pa.table({"id": pa.array(ids, pa.int64())}))
+        for table, number in (("call", "id"), ("call_tag", "call")):
+            near = f"{number} BETWEEN {min(ids)} AND {max(ids)}"
+            self.cursor.execute(f"DELETE FROM {table} WHERE {near} AND {number} IN (SELECT id FROM gone)")
+        self.cursor.unregister("gone")
 
     def move(self, **positions: int) -> None:
         """Note how far the calls or the changes are read."""
         for name, position in positions.items():
             self.cursor.execute("UPDATE about SET value = ? WHERE name = ?", [str(position), name])
 
-    def _insert(self, name: str, table: Any, *statements: str) -> None:
-        self.cursor.register(name, table)
-        for statement in statements:
-            self.cursor.execute(statement)
-        self.cursor.unregister(name)
+    def _kind(self, facts: Fact, fresh: list[Fact]) -> int:
+        said = "\x1f".join(map(str, facts)).encode("utf-8", "replace")
+        digest = int.from_bytes(blake2b(said, digest_size=8).digest(), signed=True)
+        known = self.kinds.get(digest)
+        if known is None:
+            known = self.kinds[digest] = len(self.kinds) + 1
+            fresh.append((known, digest, *facts))
+        return known
+
+    def _name(self, project_id: str, name: str) -> int:
+        known = self.names.get((project_id, name))
+        if known is None:
+            known = self.names[project_id, name] = len(self.names) + 1
+            self.cursor.execute("INSERT INTO tag_name VALUES (?, ?, ?, 0)", [known, project_id, name])
+        return known
+
+    def _append(self, table: str, types: dict[str, Any], rows: Sequence[Fact]) -> None:
+        if not rows:
+            return
+        columns = zip(types.items(), zip(*rows, strict=True), strict=True)
+        self.cursor.register("fresh", pa.table({name: pa.array(values, kind) for (name, kind), values in columns}))
+        self.cursor.execute(f"INSERT INTO {table} SELECT * FROM fresh")
+        self.cursor.unregister("fresh")
+
+
+def _call(fact: Fact, kind: int) -> Fact:
+    *others, signature = fact[NUMBERS_AT:]
+    halves = (None, None) if signature is None else (int.from_bytes(signature[:8]), int.from_bytes(signature[8:16]))
+    return (fact[0], kind, fact[1], *others, *halves)
 
 
 def _open(path: Path | None) -> Any:
@@ -183,8 +221,3 @@ def _open(path: Path | None) -> Any:
         return duckdb.connect(":memory:", config=config)
     path.parent.mkdir(parents=True, exist_ok=True)
     return duckdb.connect(str(path), config=config)
-
-
-def _table(types: dict[str, Any], names: Sequence[str], rows: Sequence[Fact]) -> Any:
-    columns = zip(*rows, strict=True)
-    return pa.table({name: pa.array(column, types[name]) for name, column in zip(names, columns, strict=True)})

@@ -52,8 +52,9 @@ def call_conditions(where: Where, criteria: LogFilter, without: str = "") -> Non
         where.add("moment < {}", microseconds(criteria.until))
     for name, value in criteria.tags:
         if f"tag:{name}" != without:
-            tag = "SELECT tag FROM tag WHERE project_id = {} AND name = {} AND value = {}"
-            where.add(f"id IN (SELECT call FROM call_tag WHERE tag = ({tag}))", criteria.project_id, name, value)
+            number = "SELECT name FROM tag_name WHERE project_id = {} AND tag = {}"
+            marked = f"SELECT call FROM call_tag WHERE name = ({number}) AND value = {{}}"
+            where.add(f"id IN ({marked})", criteria.project_id, name, value)
 
 
 def kind_conditions(where: Where, criteria: LogFilter, without: str = "") -> None:

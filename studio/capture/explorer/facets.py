@@ -50,9 +50,8 @@ def tag_names(question: Question, most: int) -> list[str]:
     """Names of tags, those of most calls first."""
     where = Where()
     where.add("project_id = {}", question.criteria.project_id)
-    marked = "SELECT tag, count(*) AS n FROM call_tag GROUP BY tag"
-    sql = f"SELECT name FROM tag JOIN ({marked}) USING (tag) WHERE {where.sql} GROUP BY name ORDER BY sum(n) DESC, name"
-    return [row[0] for row in question.run(f"{sql} LIMIT {most}", where)]
+    order = f"ORDER BY calls DESC, tag LIMIT {most}"
+    return [row[0] for row in question.run(f"SELECT tag FROM tag_name WHERE {where.sql} {order}", where)]
 
 
 def _of_kinds(question: Question, names: Sequence[str], most: int) -> dict[str, Counted]:
@@ -91,9 +90,10 @@ def _of_calls(question: Question, name: str, most: int) -> Counted:
 
 
 def _of_tag(question: Question, name: str, most: int) -> Counted:
-    where = question.where(without=name)
-    where.add("name = {} AND project_id = {}", name.removeprefix("tag:"), question.criteria.project_id)
-    joined = "call_tag JOIN tag USING (tag) JOIN call ON call.id = call_tag.call"
-    return question.run(
-        f"SELECT value, count(*) FROM {joined} WHERE {where.sql} GROUP BY value ORDER BY 2 DESC, 1 LIMIT {most}", where
-    )
+    calls, where = question.where(without=name), Where()
+    where.values = calls.values
+    number = "SELECT name FROM tag_name WHERE project_id = {} AND tag = {}"
+    where.add(f"name = ({number})", question.criteria.project_id, name.removeprefix("tag:"))
+    where.parts.append(f"call IN (SELECT id FROM call WHERE {calls.sql})")
+    order = f"GROUP BY value ORDER BY 2 DESC, 1 LIMIT {most}"
+    return question.run(f"SELECT value, count(*) FROM call_tag WHERE {where.sql} {order}", where)

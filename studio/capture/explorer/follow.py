@@ -23,6 +23,9 @@ AT_ONCE = 5_000
 """Calls and changes that a question waits for; more are left to the background."""
 CHUNK = 20_000
 
+OPENING = threading.Lock()
+"""Two explorers of one process may open the same file; they make its tables one after the other."""
+
 log = logging.getLogger(__name__)
 
 
@@ -73,7 +76,8 @@ class Follower:
     def _opened(self) -> Columns:
         with self._lock:
             if self._columns is None:
-                self._columns = self._open()
+                with OPENING:
+                    self._columns = self._open()
             return self._columns
 
     def _open(self) -> Columns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session
@@ -47,10 +48,25 @@ def turn_before(session: Session, entry: LogEntry) -> LogEntry | None:
     """The call whose question and answer this call's messages begin with; else the one before it in its session."""
     for end in _ends_of_turns(entry.messages):
         digest = prompt_hash(entry.messages[:end], entry.tools)
-        found = LogNeighbourRepository(session).asked_before(entry, digest) if digest is not None else None
+        found = _before(entry, LogNeighbourRepository(session).asked(entry, digest)) if digest is not None else None
         if found:
-            return found
-    return LogNeighbourRepository(session).before_in_session(entry)
+            return session.get(LogEntry, found)
+    before = _before(entry, LogNeighbourRepository(session).along(entry, "session_id"))
+    return session.get(LogEntry, before) if before else None
+
+
+def _before(entry: LogEntry, calls: list[tuple[datetime, int]]) -> int | None:
+    """The last of them that was made before a call."""
+    earlier = [number for at, number in calls if (at, number) < (entry.created_at, entry.id or 0)]
+    return earlier[-1] if earlier else None
+
+
+def around(entry: LogEntry, calls: list[tuple[datetime, int]], most: int) -> list[int]:
+    """So many of them in order of time, those nearest to the call."""
+    ids = [number for _, number in calls]
+    here = ids.index(entry.id or 0) if entry.id in ids else len(ids)
+    start = max(0, min(here - most // 2, len(ids) - most))
+    return ids[start : start + most]
 
 
 def _ends_of_turns(messages: list[dict[str, Any]]) -> list[int]:

@@ -23,7 +23,7 @@ from studio.capture.explorer.export import export
 from studio.capture.explorer.facets import FACETS, count_facets, tag_names
 from studio.capture.explorer.labels import label_facets
 from studio.capture.explorer.matches import Searches, find_matches, matching_of
-from studio.capture.explorer.neighbours import MOST_RELATED, by_signature, compared, turn_before
+from studio.capture.explorer.neighbours import MOST_RELATED, around, by_signature, compared, turn_before
 from studio.capture.explorer.questions import Question
 from studio.capture.explorer.vectors import by_vectors
 from studio.capture.filters import LogFilter
@@ -126,16 +126,17 @@ class Explorer:
         """Other calls that asked exactly the same, newest first."""
         entry = self.logs.entry(project_id, uid)
         with self.database.read() as session:
-            ids = LogNeighbourRepository(session).same_prompt(entry, limit)
-        return self.rows(ids)
+            same = LogNeighbourRepository(session).along(entry, "prompt_hash")
+        return self.rows([number for _, number in reversed(same) if number != entry.id][:limit])
 
     def related(self, entry: LogEntry) -> Related:
         """Calls of its trace and of its session in order of time, and the turn of the conversation before it."""
         with self.database.read() as session:
             neighbours = LogNeighbourRepository(session)
-            trace, talk = (neighbours.along(entry, name, MOST_RELATED) for name in ("trace_id", "session_id"))
+            trace, talk = (neighbours.along(entry, name) for name in ("trace_id", "session_id"))
             previous = turn_before(session, entry)
-        return Related(self.rows(trace), self.rows(talk), previous)
+        shown = [self.rows(around(entry, calls, MOST_RELATED)) for calls in (trace, talk)]
+        return Related(shown[0], shown[1], previous)
 
     def export(self, criteria: LogFilter, kind: str, columns: Sequence[str] | None = None) -> Iterator[bytes]:
         """The filter's calls as a file (jsonl, csv or parquet), piece by piece, oldest first."""
