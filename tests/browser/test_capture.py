@@ -32,17 +32,16 @@ def explored(studio_server: RunningStudio) -> Iterator[Explored]:
     """A project with calls of every kind; nothing of it depends on what other tests leave behind."""
     studio = build_studio(studio_server.settings)
     project = studio.projects.create(Actor.operator(), NAME)
-    first = call(project, CALLS, "The first live call", "model-live")
-    add(studio, project, [call(project, number) for number in range(CALLS - 1)] + [first])
+    add(studio, project, [call(project, number) for number in range(CALLS)])
     yield studio, project
     studio.explorer.close()
     studio.database.close()
 
 
-def call(project: Project, number: int, text: str = "", model: str = "") -> dict[str, object]:
+def call(project: Project, number: int, text: str = "", model: str = "", uid: str = "explored") -> dict[str, object]:
     status = "error" if number % 10 == 3 else "ok"
     meta = {
-        "uid": f"explored-{number}",
+        "uid": f"{uid}-{number}",
         "at": time.time() - number,
         "project_id": project.id,
         "status": status,
@@ -65,8 +64,8 @@ def add(studio: Studio, project: Project, rows: list[dict[str, object]]) -> None
         insert_entries(session, rows)
 
 
-def open_calls(page: Page, studio: RunningStudio, query: str = "") -> Locator:
-    sign_in(page, studio, f"/capture?project={NAME}{query}")
+def open_calls(page: Page, studio: RunningStudio, query: str = "", project: str = NAME) -> Locator:
+    sign_in(page, studio, f"/capture?project={project}{query}")
     rows = page.get_by_role("table", name="Captured calls").locator("tbody tr")
     expect(rows.first).to_be_visible()
     return rows
@@ -105,7 +104,7 @@ def test_a_call_is_read_as_plain_text_rated_and_left_for_the_next_one(
     rows = open_calls(page, studio_server, "&session=session-2&sort=created_at")
     drawer = open_dialog(page, rows.last)
     expect(drawer).to_contain_text("And then, 4?")
-    expect(drawer).to_contain_text("Be brief.")
+    expect(drawer).to_contain_text("1 message as in the call before")
     expect(drawer.get_by_role("button", name="Next")).to_be_disabled()
     drawer.get_by_role("button", name="Previous").click()
     expect(drawer).to_contain_text(f"Order 5 {HOSTILE}")
@@ -144,13 +143,15 @@ def test_selected_calls_become_golden_and_what_is_shown_is_exported(
 def test_live_calls_slide_in_and_wait_while_somebody_selects(
     browser_page: Page, studio_server: RunningStudio, explored: Explored
 ) -> None:
-    page, (studio, project) = browser_page, explored
-    rows = open_calls(page, studio_server, "&live=1&model=model-live")
+    page, (studio, _others) = browser_page, explored
+    project = studio.projects.create(Actor.operator(), "Followed")
+    add(studio, project, [call(project, -1, "The first live call", "model-live", "followed")])
+    rows = open_calls(page, studio_server, "&live=1&model=model-live", project.name)
     expect(rows.first).to_contain_text("The first live call")
-    add(studio, project, [call(project, -1, "The second live call", "model-live")])
+    add(studio, project, [call(project, -2, "The second live call", "model-live", "followed")])
     expect(rows.first).to_contain_text("The second live call")
     rows.first.get_by_role("checkbox").check()
-    add(studio, project, [call(project, -2, "The third live call", "model-live")])
+    add(studio, project, [call(project, -3, "The third live call", "model-live", "followed")])
     waiting = page.get_by_role("button", name="1 new call")
     expect(waiting).to_be_visible()
     expect(rows.first).to_contain_text("The second live call")
