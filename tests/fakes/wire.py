@@ -22,6 +22,7 @@ class Pipe:
     def __init__(self) -> None:
         self.line: Line | None = None
         self.sent = b""
+        self.untaken = 0
         self.closed = self.aborted = self.half_closed = self.paused = False
 
     def write(self, data: bytes) -> None:
@@ -30,6 +31,9 @@ class Pipe:
 
     def write_eof(self) -> None:
         self.half_closed = True
+
+    def get_write_buffer_size(self) -> int:
+        return self.untaken
 
     def pause_reading(self) -> None:
         assert not self.paused

@@ -51,7 +51,7 @@ class Line(asyncio.Protocol):
         """Told when those before have their answers."""
         self._deaf = self._ending = self._held = False
         self._began = 0.0
-        self._raw = self._head = 0
+        self._raw = self._head = self._untaken = 0
         self._drained: asyncio.Future[None] | None = None
 
     # asyncio's callbacks
@@ -90,7 +90,7 @@ class Line(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The caller is slow: whoever sends waits."""
         self._drained = self._loop.create_future()
-        self.deadline = time.monotonic() + limits.STALLED_S
+        self._must_take(limits.STALLED_S)
 
     def resume_writing(self) -> None:
         """The caller has taken most of what there was."""
@@ -174,7 +174,10 @@ class Line(asyncio.Protocol):
         """The deadline has passed."""
         reading = self._current or self._incoming
         if self._ending or self._drained is not None:
-            self._transport.abort()
+            if 0 < self._transport.get_write_buffer_size() < self._untaken:
+                self._must_take(limits.STALLED_S)  # slow, but they go on taking it
+            else:
+                self._transport.abort()
         elif reading is None:
             self.end()
         elif (until := self._began + limits.READ_S + self._raw / limits.SLOWEST) > now:
@@ -188,7 +191,7 @@ class Line(asyncio.Protocol):
         """Close, unless something is being answered."""
         if self._current is None and not self._ending:
             self._ending = self._deaf = True
-            self.deadline = time.monotonic() + limits.STALLED_S
+            self._must_take(limits.STALLED_S)
             self._transport.close()
 
     # reading
@@ -216,10 +219,15 @@ class Line(asyncio.Protocol):
             self._refusal = error
         self._set_deadline()
 
+    def _must_take(self, within_s: float) -> None:
+        """Expect the caller to take some of what was sent by then."""
+        self._untaken = self._transport.get_write_buffer_size()
+        self.deadline = time.monotonic() + within_s
+
     def _set_deadline(self) -> None:
         now = time.monotonic()
         if self._drained is not None:
-            self.deadline = now + limits.STALLED_S
+            self._must_take(limits.STALLED_S)
         elif self._current is not None:
             self.deadline = self._began + limits.READ_S if self._current is self._incoming else NEVER
         elif self._incoming is not None:
@@ -272,6 +280,6 @@ class Line(asyncio.Protocol):
     def _linger(self) -> None:
         """Throw away what still comes, so that the caller gets to read the answer."""
         self._ending = self._deaf = True
-        self.deadline = time.monotonic() + limits.LINGER_S
+        self._must_take(limits.LINGER_S)
         self.wants_body()
         self._transport.write_eof()

@@ -262,6 +262,20 @@ def test_a_caller_who_takes_nothing_of_an_answer_is_let_go() -> None:
     talk(script)
 
 
+def test_a_caller_who_takes_a_long_answer_slowly_gets_all_of_it() -> None:
+    async def script() -> None:
+        wire = Wire()
+        await wire.feed(request("POST", "/", b"long"))
+        wire.pipe.untaken = 5_000_000
+        wire.line.pause_writing()
+        for left, aborted in ((3_000_000, False), (1_000_000, False), (1_000_000, True)):
+            wire.pipe.untaken = left
+            wire.line.late(time.monotonic() + LATER)
+            assert wire.pipe.aborted is aborted
+
+    talk(script)
+
+
 def test_what_is_done_for_a_caller_stops_when_they_leave_but_not_what_must_be_finished() -> None:
     async def script() -> None:
         done: list[str] = []
