@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from studio.capture.wire.answer import Answer
@@ -16,6 +17,8 @@ from studio.capture.wire.catalog import WIRES, read_reply, read_request
 from tests.fakes import wire_samples as samples
 from tests.fakes.wire_samples import ARGUMENTS, PIECES, SAID
 
+FEW = hypothesis_settings(max_examples=50)
+"""Slow to make, so fewer than usual."""
 THOUGHT = "Think of Tokyo."
 CALL = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": ARGUMENTS}}
 WHOLE: list[tuple[str, Callable[[], Any]]] = [
@@ -295,6 +298,7 @@ Odd = st.recursive(
 Endpoint = st.sampled_from([*WIRES, "unheard-of"])
 
 
+@FEW
 @given(Endpoint, st.dictionaries(st.sampled_from(WORDS), Odd, max_size=6))
 def test_no_request_is_too_odd(endpoint: str, body: dict[str, Any]) -> None:
     asked = read_request(endpoint, body)
@@ -302,12 +306,14 @@ def test_no_request_is_too_odd(endpoint: str, body: dict[str, Any]) -> None:
     assert asked.user is None or isinstance(asked.user, str)
 
 
+@FEW
 @given(Endpoint, st.binary(max_size=60) | Odd.map(lambda value: json.dumps(value).encode()), st.booleans())
 def test_no_answer_is_too_odd(endpoint: str, body: bytes, sse: bool) -> None:
     answer = read_reply(endpoint, body, sse)
     assert isinstance(answer.message, dict) and isinstance(answer.usage, dict)
 
 
+@FEW
 @given(Endpoint, st.lists(Odd, max_size=6))
 def test_no_stream_is_too_odd(endpoint: str, events: list[Any]) -> None:
     answer = read_reply(endpoint, samples.data(*events), sse=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import example, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from studio.deploy.router import Route
@@ -21,6 +22,8 @@ from studio.gateway.keys import KeyOf
 from studio.gateway.restore import ModelName, SameName
 from tests.fakes import wire_samples as samples
 
+FEW = hypothesis_settings(max_examples=50)
+"""Slow to make, so fewer than usual."""
 NAMES = [
     "messages",
     "prompt",
@@ -62,6 +65,7 @@ def route(endpoint: Endpoint, dialect: str) -> Route:
     return Route("http://up/v1", "up", "alias", kind=endpoint.kind, dialect=dialect, revision_id="r", deployment_id="d")
 
 
+@FEW
 @given(Endpoints, st.dictionaries(st.sampled_from(NAMES), Odd, max_size=8), st.sampled_from(["openai", "tgi", "vllm"]))
 def test_no_body_is_too_odd(endpoint: Endpoint, fields: dict[str, Any], dialect: str) -> None:
     raw = json.dumps({"model": "alias", **fields}).encode()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from studio.deploy.router import Route
@@ -17,6 +18,8 @@ from studio.gateway.headers import to_upstream
 from studio.gateway.http import Request
 from studio.gateway.origins import CLIENT_ROUTING, CONTAINERS, without_routing
 
+FEW = hypothesis_settings(max_examples=50)
+"""Slow to make, so fewer than usual."""
 EVIL = "http://169.254.169.254/latest/meta-data"
 HEADERS = [
     "x-portkey-custom-host",
@@ -80,6 +83,7 @@ def names_in(value: Any) -> set[str]:
     return {name for inner in value for name in names_in(inner)} if isinstance(value, list) else set()
 
 
+@FEW
 @given(st.sampled_from(ENDPOINTS), st.dictionaries(Names, Nested, max_size=5))
 def test_no_field_at_any_depth_of_what_proxies_read_is_sent_on(endpoint: Endpoint, fields: dict[str, Any]) -> None:
     found = sent(endpoint, fields)
