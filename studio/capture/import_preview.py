@@ -95,6 +95,8 @@ def _look(each: Opened, preview: Preview, rows: int) -> None:
             preview.calls.append(entry_values(record_of(item, "")))
         elif isinstance(item, ImportedFeedback) and len(preview.feedback) < rows:
             preview.feedback.append({**item.target, **item.said})
+        elif isinstance(item, RowError) and item.end >= each.layout.size >= HEAD:
+            return  # where the preview was cut off, not the file
         elif isinstance(item, RowError) and len(preview.errors) < rows:
             preview.errors.append(item)
         elif isinstance(item, Skipped) and len(preview.skipped) < rows:

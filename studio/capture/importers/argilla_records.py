@@ -127,10 +127,17 @@ def _nested(row: dict[str, Any]) -> dict[str, Any]:
             nested["responses"][question] = _joined(row, question, value)
         elif dot and part == "suggestion":
             nested["suggestions"][question] = {"value": value}
-        elif not dot and name not in ("id", "status", "_server_id", "vectors"):
-            is_field = isinstance(value, str | list | dict) and bool(value)
-            nested["fields" if is_field else "metadata"][name] = value
+        elif not dot and name not in ("id", "status", "_server_id", "vectors", "score"):
+            nested["fields" if _is_field(row, name) else "metadata"][name] = value
     return nested
+
+
+def _is_field(row: dict[str, Any], name: str) -> bool:
+    """Flat records no longer tell fields from metadata: usual names do, else every text is a field."""
+    usual = (*PROMPTS, *SYSTEMS, *REPLIES)
+    if any(each in row for each in PROMPTS):
+        return name in usual
+    return isinstance(row[name], str | list | dict) and bool(row[name])
 
 
 def _joined(row: dict[str, Any], question: str, values: Any) -> list[dict[str, Any]]:

@@ -62,6 +62,8 @@ TEXTS = frozenset({"prompt", "reply", "correction", "rejected", "system", "comme
 MOST_TAG_VALUES = 20
 LONGEST_TAG = 60
 SHORTEST_TEXT = 12
+MOSTLY = 0.6
+"""Share of values that must be what the name says: a few odd cells spoil their rows, not the guess."""
 
 
 def guessed(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
@@ -80,10 +82,10 @@ def _by_name(values: dict[str, list[Any]]) -> dict[str, list[str]]:
     """Roles whose usual names a column bears, and whose values fit: the whole name first, then a part of it."""
     mapping: dict[str, list[str]] = {}
     taken: set[str] = set()
-    for fits in (_same, _ends):
+    for fits in (_same, _ends, _begins):
         for role, names in NAMES.items():
             free = [column for column in values if column not in taken and _suits(role, values[column])]
-            if fits is _ends and role in ("prompt", "reply"):
+            if fits is not _same and role in ("prompt", "reply"):
                 free = [column for column in free if _length(values[column]) >= SHORTEST_TEXT]
             found = next((column for name in names for column in free if fits(column, name)), None)
             if found is not None and role not in mapping:
@@ -108,8 +110,11 @@ def _same(column: str, name: str) -> bool:
 
 
 def _ends(column: str, name: str) -> bool:
-    plain = _plain(column)
-    return len(name) > 3 and (plain.endswith(f"_{name}") or plain.startswith(f"{name}_"))
+    return len(name) > 3 and _plain(column).endswith(f"_{name}")
+
+
+def _begins(column: str, name: str) -> bool:
+    return len(name) > 3 and _plain(column).startswith(f"{name}_") and name not in NAMES["prompt"] + NAMES["reply"]
 
 
 def _plain(column: str) -> str:
@@ -130,7 +135,7 @@ def _suits(role: str, values: list[Any]) -> bool:
     if role == "model":
         return all(len(text_of(value)) < 200 for value in values)
     reader = number if role in NUMBERS else {"time": moment, "rating": rating}.get(role)
-    return reader is None or all(_reads(reader, value) for value in values)
+    return reader is None or not values or sum(_reads(reader, value) for value in values) >= MOSTLY * len(values)
 
 
 def _reads(reader: Any, value: Any) -> bool:

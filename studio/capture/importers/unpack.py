@@ -21,6 +21,7 @@ from studio.capture.importers.unzip import copy, extract, is_workbook, members, 
 from studio.errors import InvalidInput, StorageFull
 
 GZIP, ZSTD, BZIP2, XZ, ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\x00", b"PK\x03\x04"
+EMPTY_ZIP = b"PK\x05\x06"
 PACKED = {GZIP: "gzip", ZSTD: "zstd", BZIP2: "bzip2", XZ: "xz"}
 XZ_MEMORY = 256 << 20
 KEEP_FREE = 200 << 20
@@ -47,6 +48,8 @@ def unpack(path: Path, name: str, folder: Path, most: int = 0) -> list[Part]:
     budget = Budget(path.stat().st_size, most=max(shutil.disk_usage(folder).free - KEEP_FREE, 0) or 1)
     with path.open("rb") as file:
         head = file.read(6)
+    if head.startswith(EMPTY_ZIP):
+        raise InvalidInput("The archive holds no file. Put the files of calls into it.")
     if head.startswith(ZIP) and not is_workbook(path):
         return _unzipped(path, folder, budget, most)
     packed = next((kind for magic, kind in PACKED.items() if head.startswith(magic)), None)

@@ -19,8 +19,7 @@ MARK = re.compile(rb'["\[\]{}]')
 REST_OF_STRING = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 KEY = re.compile(rb'"([A-Za-z_]{1,40})"\s*:\s*$')
 LISTS = frozenset(
-    {b"data", b"rows", b"records", b"items", b"results", b"observations", b"scores", b"traces", b"logs", b"calls"}
-    | {b"examples", b"entries", b"requests", b"completions"}
+    {b"data", b"rows", b"records", b"items", b"results", b"traces", b"logs", b"calls", b"examples", b"entries"}
 )
 """Names under which an answer of an API or an export keeps its rows."""
 UNFINISHED = "The JSON is not finished: a bracket or a quotation mark is never closed. Export the file again."

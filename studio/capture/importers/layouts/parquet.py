@@ -51,10 +51,10 @@ class ParquetTable:
                 if skip >= batch.num_rows:
                     skip, number = skip - batch.num_rows, number + batch.num_rows
                     continue
+                number += skip
                 for row in batch.slice(skip).to_pylist():
                     number += 1
-                    if number > place.number:
-                        yield _raw(number, row)
+                    yield _raw(number, row)
                 skip = 0
 
 

@@ -49,7 +49,7 @@ class DelimitedTable:
         with self.path.open("rb") as stream:
             while start < self.size:
                 for cells, end, last, source in _records(stream, self.separator, start, line):
-                    if _swallowed(cells, source, len(self._columns)):
+                    if _swallowed(cells, source, len(self._columns), self.separator):
                         first = source.index(b"\n") + 1
                         start, line = end - len(source) + first, line + 1
                         yield Raw(line, start, None, source[:first], UNCLOSED)
@@ -148,8 +148,14 @@ class _Lines:
         return text.decode("utf-8", "surrogateescape")
 
 
-def _swallowed(cells: list[str], source: bytes, columns: int) -> bool:
+def _swallowed(cells: list[str], source: bytes, columns: int, separator: str) -> bool:
     """Whether a quotation mark that is never closed has taken further rows into this one."""
-    if source.count(b"\n") < 1 + (not source.endswith(b"\n")):
+    if source.count(b"\n") + (not source.endswith(b"\n")) < 2:
         return False
-    return len(cells) != columns or source.count(b'"') % 2 == 1
+    if len(cells) != columns or source.count(b'"') % 2 == 1:
+        return True
+    try:
+        text = source.decode("utf-8", "surrogateescape").splitlines(keepends=True)
+        return len(list(csv.reader(text, delimiter=separator, strict=True))) != 1
+    except csv.Error:
+        return True
