@@ -19,7 +19,7 @@ import pyarrow as pa
 from storage.repositories.log_criteria import FLAGS
 from storage.repositories.log_index import NUMBERS, TEXTS, Fact
 
-VERSION = "2"
+VERSION = "3"
 MEMORY = "512MB"
 THREADS = 4
 KIND = (*TEXTS, *FLAGS)
@@ -28,8 +28,9 @@ SCHEMA = (
     "CREATE TABLE about (name VARCHAR, value VARCHAR)",
     f"CREATE TABLE kind (kind INTEGER, digest BIGINT, {', '.join(f'{name} VARCHAR' for name in TEXTS)},"
     f" {', '.join(f'has_{name} TINYINT' for name in FLAGS)})",
-    "CREATE TABLE call (id BIGINT, kind INTEGER, moment BIGINT, latency_ms DOUBLE, first_token_ms DOUBLE,"
-    " cost_usd DOUBLE, prompt_tokens INTEGER, completion_tokens INTEGER, score DOUBLE, user_id VARCHAR,"
+    "CREATE TABLE project (project INTEGER, project_id VARCHAR)",
+    "CREATE TABLE call (id BIGINT, project INTEGER, kind INTEGER, moment BIGINT, latency_ms DOUBLE,"
+    " first_token_ms DOUBLE, cost_usd DOUBLE, prompt_tokens INTEGER, completion_tokens INTEGER, score DOUBLE, user_id VARCHAR,"
     " session_id VARCHAR, high UBIGINT, low UBIGINT)",
     "CREATE TABLE tag_name (name INTEGER, project_id VARCHAR, tag VARCHAR, calls BIGINT)",
     "CREATE TABLE call_tag (name INTEGER, value VARCHAR, call BIGINT)",
@@ -42,6 +43,7 @@ KIND_TYPES = {
 }
 CALL_TYPES = {
     "id": pa.int64(),
+    "project": pa.int32(),
     "kind": pa.int32(),
     "moment": pa.int64(),
     **dict.fromkeys(NUMBERS, pa.float64()),
@@ -89,7 +91,7 @@ class Columns:
 
     def finish(self) -> None:
         """Note that everything is in, and write it into the file's own pages if no question is being answered."""
-        with self.writing() as writer:
+        with suppress(duckdb.TransactionException), self.writing() as writer:  # another explorer does the same
             writer.cursor.execute(COUNT_TAGS)
             writer.cursor.execute("UPDATE about SET value = 'yes' WHERE name = 'built'")
         with suppress(duckdb.TransactionException):
@@ -101,10 +103,10 @@ class Columns:
         cursor = self.connection.cursor()
         cursor.execute("BEGIN")
         try:
-            writer = Writer(cursor, self.kinds, self.names)
+            writer = Writer(cursor, self)
             if writer.position != self.position:  # another explorer of this process was here
                 self._load()
-                writer = Writer(cursor, self.kinds, self.names)
+                writer = Writer(cursor, self)
             yield writer
             cursor.execute("COMMIT")
         except BaseException:
@@ -124,6 +126,7 @@ class Columns:
         """Numbers of kinds by their digests, and of tags by project and name."""
         cursor = self.cursor()
         self.kinds: dict[int, int] = dict(cursor.execute("SELECT digest, kind FROM kind").fetchall())
+        self.projects: dict[str, int] = dict(cursor.execute("SELECT project_id, project FROM project").fetchall())
         named = cursor.execute("SELECT project_id, tag, name FROM tag_name").fetchall()
         self.names: dict[tuple[str, str], int] = {(project, tag): name for project, tag, name in named}
 
@@ -151,10 +154,9 @@ class Columns:
 class Writer:
     """What can be done inside one transaction."""
 
-    def __init__(self, cursor: Any, kinds: dict[int, int], names: dict[tuple[str, str], int]) -> None:
+    def __init__(self, cursor: Any, columns: Columns) -> None:
         self.cursor = cursor
-        self.kinds = kinds
-        self.names = names
+        self.kinds, self.names, self.projects = columns.kinds, columns.names, columns.projects
 
     @property
     def position(self) -> tuple[int, int]:
@@ -165,7 +167,9 @@ class Writer:
     def take(self, facts: Sequence[Fact], tags: Sequence[Fact]) -> None:
         """Put calls in that are not there."""
         fresh: list[Fact] = []
-        calls = [_call(fact, self._kind(fact[KIND_AT:NUMBERS_AT], fresh)) for fact in facts]
+        calls = [
+            _call(fact, self._project(fact[KIND_AT]), self._kind(fact[KIND_AT:NUMBERS_AT], fresh)) for fact in facts
+        ]
         self._append("kind", KIND_TYPES, fresh)
         self._append("call", CALL_TYPES, calls)
         marks = [(self._name(project, name), value, call) for project, name, value, call in tags]
@@ -193,6 +197,13 @@ class Writer:
             fresh.append((known, digest, *facts))
         return known
 
+    def _project(self, project_id: str) -> int:
+        known = self.projects.get(project_id)
+        if known is None:
+            known = self.projects[project_id] = len(self.projects) + 1
+            self.cursor.execute("INSERT INTO project VALUES (?, ?)", [known, project_id])
+        return known
+
     def _name(self, project_id: str, name: str) -> int:
         known = self.names.get((project_id, name))
         if known is None:
@@ -209,10 +220,10 @@ class Writer:
         self.cursor.unregister("fresh")
 
 
-def _call(fact: Fact, kind: int) -> Fact:
+def _call(fact: Fact, project: int, kind: int) -> Fact:
     *others, signature = fact[NUMBERS_AT:]
     halves = (None, None) if signature is None else (int.from_bytes(signature[:8]), int.from_bytes(signature[8:16]))
-    return (fact[0], kind, fact[1], *others, *halves)
+    return (fact[0], project, kind, fact[1], *others, *halves)
 
 
 def _open(path: Path | None) -> Any:

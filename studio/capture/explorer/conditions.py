@@ -59,7 +59,6 @@ def call_conditions(where: Where, criteria: LogFilter, without: str = "") -> Non
 
 def kind_conditions(where: Where, criteria: LogFilter, without: str = "") -> None:
     """Conditions on the table `kind`, except those of one facet."""
-    where.add("project_id = {}", criteria.project_id)
     for name, column in TEXT_CONDITIONS.items():
         if name in (*ON_CALLS, *LOOKED_UP, without):
             continue
@@ -76,9 +75,11 @@ def kind_conditions(where: Where, criteria: LogFilter, without: str = "") -> Non
 def both_conditions(where: Where, criteria: LogFilter, without: str = "") -> None:
     """Conditions on the table `call`, its kind's among them."""
     call_conditions(where, criteria, without)
+    where.add("project = (SELECT project FROM project WHERE project_id = {})", criteria.project_id)
     kinds = Where(values=where.values)
     kind_conditions(kinds, criteria, without)
-    where.parts.append(f"kind IN (SELECT kind FROM kind WHERE {kinds.sql})")
+    if kinds.parts:
+        where.parts.append(f"kind IN (SELECT kind FROM kind WHERE {kinds.sql})")
 
 
 def microseconds(moment: datetime) -> int:

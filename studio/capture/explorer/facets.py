@@ -72,6 +72,7 @@ def _of_kinds(question: Question, names: Sequence[str], most: int) -> dict[str, 
 def _parts(where: Where, criteria: LogFilter, name: str) -> Iterator[str]:
     condition, column = ("has", "") if name == "has" else OF_KINDS[name]
     others = Where(values=where.values)
+    others.add("project_id = {}", criteria.project_id)
     kind_conditions(others, criteria, without=condition)
     if name != "has":
         yield f"SELECT '{name}', {column}, sum(n) FROM counted WHERE {others.sql} GROUP BY {column}"

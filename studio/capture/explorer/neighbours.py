@@ -38,8 +38,8 @@ def by_signature(cursor: Any, entry: LogEntry) -> list[int]:
     if not int(bits, 16):
         return []
     apart = "bit_count(xor(high, $high)) + bit_count(xor(low, $low))"
-    kinds = "kind IN (SELECT kind FROM kind WHERE project_id = $project)"
-    sql = f"SELECT id FROM call WHERE high IS NOT NULL AND id <> $id AND {kinds} ORDER BY {apart}, id DESC"
+    own = "project = (SELECT project FROM project WHERE project_id = $project)"
+    sql = f"SELECT id FROM call WHERE high IS NOT NULL AND id <> $id AND {own} ORDER BY {apart}, id DESC"
     values = {"high": int(bits[:16], 16), "low": int(bits[16:], 16), "id": entry.id, "project": entry.project_id}
     return [row[0] for row in cursor.execute(f"{sql} LIMIT {CANDIDATES}", values).fetchall()]
 

@@ -16,6 +16,8 @@ STEPS_S = (
     *(3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 1_209_600, 2_592_000),
 )
 
+SAMPLE = 200_000
+"""Percentiles of more calls than this are taken from so many, or half of it."""
 Percentiles = tuple[float | None, float | None, float | None]
 
 
@@ -93,7 +95,8 @@ class Question:
         step = _step(last - first, steps) if steps > 1 else last - first + 1
         start = first // step * step if steps > 1 else first
         number = f"(moment - {start}) // {step}"
-        sums, percentiles = self._sums(where, number), self._percentiles(where, number)
+        sums = self._sums(where, number)
+        percentiles = self._percentiles(where, number, sum(row[2] for row in sums) // SAMPLE + 1)
         return _points([start + at * step for at in range((last - start) // step + 1)], sums, percentiles)
 
     def _sums(self, where: Where, number: str) -> list[tuple[Any, ...]]:
@@ -101,8 +104,10 @@ class Question:
         of = f"{number} AS step, status, {sums}"
         return self.run(f"SELECT {of} FROM call JOIN kind USING (kind) WHERE {where.sql} GROUP BY step, status", where)
 
-    def _percentiles(self, where: Where, number: str) -> dict[int, Percentiles]:
+    def _percentiles(self, where: Where, number: str, every: int) -> dict[int, Percentiles]:
+        """Of answered calls; of every n-th one where there are very many."""
         answered = "kind IN (SELECT kind FROM kind WHERE status = 'ok')"
+        answered += f" AND id % {every} = 0" if every > 1 else ""
         of = "quantile_cont(latency_ms, [0.5, 0.95]), quantile_cont(first_token_ms, 0.5)"
         sql = f"SELECT {number} AS step, {of} FROM call WHERE {where.sql} AND {answered} GROUP BY step"
         return {row[0]: (row[1][0], row[1][1], row[2]) for row in self.run(sql, where)}
