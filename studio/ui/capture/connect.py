@@ -16,10 +16,22 @@ from studio.ui.state import current_actor, current_studio, reported_errors
 KEY_MADE = "capture_key_made"
 
 
-@st.dialog("Connect your feature", width="large", icon=":material/cable:")
 def connect_dialog(project: Project) -> None:
-    """The lines to change, and a key."""
+    """The lines to change, a key, and a word when the first call since now is there."""
+    _connect(project, current_studio().logs.newest_id(project.id))
+
+
+@st.dialog("Connect your feature", width="large", icon=":material/cable:")
+def _connect(project: Project, newest: int) -> None:
     sources(project, "dialog")
+    st.fragment(_wait_for_next, run_every=2)(project.id, newest)
+
+
+def _wait_for_next(project_id: str, newest: int) -> None:
+    if current_studio().logs.newest_id(project_id) > newest:
+        st.success("A call arrived. Close this to read it.", icon=":material/check:")
+    else:
+        st.caption(":material/hourglass_empty: Waiting for the next call…")
 
 
 def sources(project: Project, where: str) -> None:

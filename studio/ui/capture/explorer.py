@@ -44,9 +44,12 @@ def _take_tab() -> None:
 
 def calls(project: Project) -> None:
     """Everything about the calls that the address means."""
-    newest = st.session_state[SEEN]
+    # What is answered while the index is built is kept apart from what it answers then.
+    ready = current_studio().explorer.readiness().ready
+    newest = st.session_state[SEEN] if ready else -1 - st.session_state[SEEN]
     toolbar(project)
-    _building()
+    if not ready:
+        st.fragment(_progress, run_every=1.0)()
     above, charts, below = st.container(key="chips_place"), st.container(key="charts_place"), st.container()
     with reported_errors():
         with above:
@@ -57,13 +60,8 @@ def calls(project: Project) -> None:
             overview(project, newest)
 
 
-def _building() -> None:
-    """While the index is first built, how far it is; the page draws itself anew when it is there."""
-    if not current_studio().explorer.readiness().ready:
-        st.fragment(_progress, run_every=1.0)()
-
-
 def _progress() -> None:
+    """While the index is first built, how far it is; the page draws itself anew when it is there."""
     state = current_studio().explorer.readiness()
     if state.ready:
         st.rerun()

@@ -49,7 +49,18 @@ def series(criteria: LogFilter, newest: int) -> list[Point]:
 @st.cache_data(ttl=30, max_entries=300, show_spinner=False)
 def whole(criteria: LogFilter, newest: int) -> Point | None:
     """The same figures over the whole time: percentiles of steps cannot be added up."""
-    return next(iter(current_studio().explorer.series(criteria, 1)), None)
+    points = current_studio().explorer.series(criteria, 1)
+    return points[0] if len(points) == 1 else added_up(points)
+
+
+def added_up(points: Sequence[Point]) -> Point | None:
+    """The sums alone, while there is no index to tell percentiles."""
+    if not points:
+        return None
+    calls, errors = sum(point.calls for point in points), sum(point.errors for point in points)
+    cost = sum(point.cost_usd for point in points)
+    tokens = sum(point.prompt_tokens for point in points), sum(point.completion_tokens for point in points)
+    return Point(points[0].at, calls, errors, cost, *tokens)
 
 
 def before(entry: LogEntry) -> LogEntry | None:

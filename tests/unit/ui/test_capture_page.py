@@ -216,6 +216,19 @@ def test_selected_calls_become_golden_examples(browser_of: Open, calls: Project,
     assert studio.datasets.summary(dataset.id).verified_golden == 2
 
 
+def test_everything_the_filters_show_becomes_golden_too(browser_of: Open, calls: Project, studio: Studio) -> None:
+    browser_of(Role.EDITOR)
+    opened("golden_dialog", status="ok", range="All").button(key="golden_now").click().run()
+    [dataset] = studio.datasets.all(calls.id)
+    assert studio.datasets.summary(dataset.id).verified_golden == 69
+
+
+def test_connecting_waits_for_the_next_call(browser_of: Open, calls: Project) -> None:
+    app = browser_of(Role.EDITOR).open("capture")
+    app.button(key="connect_feature").click().run()
+    assert "Waiting for the next call" in texts(app) and any("base_url" in block.value for block in app.code)
+
+
 def test_selected_calls_are_sent_to_teammates(browser_of: Open, calls: Project, studio: Studio) -> None:
     browser_of(Role.EDITOR)
     app = opened("label_dialog", ("u5", "u6", "u7"))

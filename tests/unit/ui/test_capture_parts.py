@@ -20,7 +20,7 @@ from storage.tables import LogEntry, Project
 from studio.access.actor import Actor, Role
 from studio.bootstrap import Studio
 from studio.capture.entries import entry_values
-from studio.capture.explorer.answers import SORTS, Sort
+from studio.capture.explorer.answers import SORTS, Point, Sort
 from studio.capture.filters import LogFilter
 from studio.capture.intake import insert_entries
 from studio.capture.record import Record
@@ -29,6 +29,7 @@ from studio.ui.capture.chips import chips_of
 from studio.ui.capture.conversation import conversation
 from studio.ui.capture.differing import shortened, word_changes
 from studio.ui.capture.facts import facts_of, tokens_per_second
+from studio.ui.capture.questions import added_up
 from studio.ui.downloads import Downloads
 from studio.ui.gate import COOKIE
 from tests.unit.ui.conftest import PASSWORD
@@ -70,7 +71,7 @@ def test_a_change_of_the_filter_leads_back_to_the_start_of_the_list() -> None:
     assert changed(here, {"status": []}) == {"project": ["support"]}
 
 
-def test_a_facet_value_is_added_and_taken_away_again() -> None:
+def test_a_facet_value_isadded_up_and_taken_away_again() -> None:
     once = toggled({}, "tag:feature", "a=b")
     assert once == {"tag": ["feature=a=b"]} and toggled(once, "tag:feature", "a=b") == {}
     assert toggled({"source": ["import"]}, "source", "gateway") == {"source": ["gateway"]}
@@ -149,6 +150,11 @@ def test_any_shape_of_content_is_drawn(content: Any) -> None:
 def test_a_correction_stands_below_the_answer_word_by_word() -> None:
     [_system, _answer, corrected] = conversation(entry([SYSTEM], "It costs 200 euros", correction="It costs 300 euros"))
     assert corrected["state"] == "corrected" and ("new", "300") in corrected["pieces"]
+
+
+def test_without_an_index_the_figures_are_sums_without_percentiles() -> None:
+    day = [Point(datetime(2026, 1, day, tzinfo=UTC), 2, 1, 0.5, 3, 4, 100.0, 200.0) for day in (1, 2)]
+    assert added_up(day) == Point(day[0].at, 4, 2, 1.0, 6, 8) and added_up([]) is None
 
 
 def test_every_choice_is_an_answer() -> None:
