@@ -30,8 +30,8 @@ SCHEMA = (
     f" {', '.join(f'has_{name} TINYINT' for name in FLAGS)})",
     "CREATE TABLE project (project INTEGER, project_id VARCHAR)",
     "CREATE TABLE call (id BIGINT, project INTEGER, kind INTEGER, moment BIGINT, latency_ms DOUBLE,"
-    " first_token_ms DOUBLE, cost_usd DOUBLE, prompt_tokens INTEGER, completion_tokens INTEGER, score DOUBLE, user_id VARCHAR,"
-    " session_id VARCHAR, high UBIGINT, low UBIGINT)",
+    " first_token_ms DOUBLE, cost_usd DOUBLE, prompt_tokens INTEGER, completion_tokens INTEGER, score DOUBLE,"
+    " user_id VARCHAR, session_id VARCHAR, high UBIGINT, low UBIGINT)",
     "CREATE TABLE tag_name (name INTEGER, project_id VARCHAR, tag VARCHAR, calls BIGINT)",
     "CREATE TABLE call_tag (name INTEGER, value VARCHAR, call BIGINT)",
 )
