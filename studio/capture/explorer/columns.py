@@ -19,7 +19,7 @@ import pyarrow as pa
 from storage.repositories.log_criteria import FLAGS
 from storage.repositories.log_index import NUMBERS, TEXTS, Fact
 
-VERSION = "3"
+VERSION = "4"
 MEMORY = "512MB"
 THREADS = 4
 KIND = (*TEXTS, *FLAGS)
@@ -30,7 +30,7 @@ SCHEMA = (
     f" {', '.join(f'has_{name} TINYINT' for name in FLAGS)})",
     "CREATE TABLE project (project INTEGER, project_id VARCHAR)",
     "CREATE TABLE call (id BIGINT, project INTEGER, kind INTEGER, moment BIGINT, latency_ms DOUBLE,"
-    " first_token_ms DOUBLE, cost_usd DOUBLE, prompt_tokens INTEGER, completion_tokens INTEGER, score DOUBLE,"
+    " first_token_ms DOUBLE, cost_usd DOUBLE, prompt_tokens BIGINT, completion_tokens BIGINT, score DOUBLE,"
     " user_id VARCHAR, session_id VARCHAR, high UBIGINT, low UBIGINT)",
     "CREATE TABLE tag_name (name INTEGER, project_id VARCHAR, tag VARCHAR, calls BIGINT)",
     "CREATE TABLE call_tag (name INTEGER, value VARCHAR, call BIGINT)",
@@ -47,7 +47,7 @@ CALL_TYPES = {
     "kind": pa.int32(),
     "moment": pa.int64(),
     **dict.fromkeys(NUMBERS, pa.float64()),
-    **dict.fromkeys(("prompt_tokens", "completion_tokens"), pa.int32()),
+    **dict.fromkeys(("prompt_tokens", "completion_tokens"), pa.int64()),
     **dict.fromkeys(("user_id", "session_id"), pa.string()),
     **dict.fromkeys(("high", "low"), pa.uint64()),
 }

@@ -6,8 +6,8 @@ import atexit
 import hashlib
 import logging
 import threading
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -18,11 +18,13 @@ from storage.repositories.log_index import IDS_AT_ONCE, Fact, LogIndexRepository
 from studio.capture.explorer.answers import Readiness
 from studio.capture.explorer.columns import Columns
 from studio.capture.explorer.gaps import Gaps
+from studio.errors import Unavailable
 
 AT_ONCE = 5_000
 """Calls and changes that a question waits for; more are left to the background."""
 CHUNK = 20_000
 
+BROKEN = (duckdb.FatalException, duckdb.IOException, duckdb.InternalException, duckdb.SerializationException)
 OPENING = threading.Lock()
 """Two explorers of one process may open the same file; they make its tables one after the other."""
 
@@ -61,6 +63,18 @@ class Follower:
         with self._lock:
             self.close()
             _remove(self.path)
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """A file that turns out to be broken is thrown away; whoever asked is told to ask again. Raises Unavailable."""
+        try:
+            yield
+        except BROKEN as error:
+            log.warning("The explorer's index is broken and is built again: %s", error)
+            self.reset()
+            raise Unavailable("The explorer's index was damaged and is being built again. Ask once more.") from error
+        except duckdb.OutOfMemoryException as error:
+            raise Unavailable("This question needs too much memory. Narrow it, as to a shorter time.") from error
 
     def close(self) -> None:
         """Stop what goes on and let go of the file."""

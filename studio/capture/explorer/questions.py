@@ -16,6 +16,7 @@ STEPS_S = (
     *(3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 1_209_600, 2_592_000),
 )
 
+LARGEST = 2**62
 SAMPLE = 200_000
 """Percentiles of more calls than this are taken from so many, or half of it."""
 Percentiles = tuple[float | None, float | None, float | None]
@@ -128,9 +129,13 @@ def _continue(where: Where, column: str, descending: bool, after: str | None) ->
 def _cursor(after: str) -> tuple[float | None, int]:
     value, _, number = after.rpartition(":")
     try:
-        if value == "None":
-            return None, int(number)
-        return float(value) if "." in value or "e" in value else int(value), int(number)
+        found, at = (
+            None if value == "None" else float(value) if "." in value or "e" in value else int(value),
+            int(number),
+        )
+        if max(abs(found or 0), abs(at)) >= LARGEST:
+            raise ValueError(after)
+        return found, at
     except ValueError:
         raise InvalidInput("This page of the log cannot be found. Go back to the first page.") from None
 

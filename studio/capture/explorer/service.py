@@ -163,11 +163,12 @@ class Explorer:
         if columns is None:
             yield None
             return
-        cursor = columns.cursor()
-        try:
-            yield self._asked(columns, cursor, criteria, below)
-        finally:
-            cursor.close()
+        with self.follower.guarded():
+            cursor = columns.cursor()
+            try:
+                yield self._asked(columns, cursor, criteria, below)
+            finally:
+                cursor.close()
 
     def _asked(self, columns: Columns, cursor: object, criteria: LogFilter, below: int | None) -> _Asked:
         looked_up = self._looked_up(criteria)

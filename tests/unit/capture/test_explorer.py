@@ -182,7 +182,7 @@ def test_points_have_no_holes_and_percentiles_of_answered_calls_only(
 
 def test_a_broken_page_or_sort_is_told(explorer: Explorer, write: Write, project: Project) -> None:
     write([call(project, 0)])
-    for after in ("x", "1:x", "~x", "nan:", "~" + "9" * 40):
+    for after in ("x", "1:x", "~x", "nan:", "9" * 40 + ":1", "1.0:" + "9" * 40, "1e999:1", "~" + "9" * 40):
         with pytest.raises(InvalidInput):
             explorer.page(LogFilter(project.id), after=after)
     with pytest.raises(InvalidInput):
