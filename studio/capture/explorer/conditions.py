@@ -46,15 +46,20 @@ def call_conditions(where: Where, criteria: LogFilter, without: str = "") -> Non
             where.add(f"{name} >= {{}}", float(low))
         if high is not None:
             where.add(f"{name} <= {{}}", float(high))
-    if criteria.since:
-        where.add("moment >= {}", microseconds(criteria.since))
-    if criteria.until:
-        where.add("moment < {}", microseconds(criteria.until))
+    time_conditions(where, criteria)
     for name, value in criteria.tags:
         if f"tag:{name}" != without:
             number = "SELECT name FROM tag_name WHERE project_id = {} AND tag = {}"
             marked = f"SELECT call FROM call_tag WHERE name = ({number}) AND value = {{}}"
             where.add(f"id IN ({marked})", criteria.project_id, name, value)
+
+
+def time_conditions(where: Where, criteria: LogFilter) -> None:
+    """Conditions on when a call was made."""
+    if criteria.since:
+        where.add("moment >= {}", microseconds(criteria.since))
+    if criteria.until:
+        where.add("moment < {}", microseconds(criteria.until))
 
 
 def kind_conditions(where: Where, criteria: LogFilter, without: str = "") -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from studio.capture.explorer.answers import SORTS, Point, Sort
-from studio.capture.explorer.conditions import Where, as_moment, both_conditions, microseconds
+from studio.capture.explorer.conditions import Where, as_moment, both_conditions, microseconds, time_conditions
 from studio.capture.filters import LogFilter
 from studio.errors import InvalidInput
 
@@ -18,8 +18,7 @@ STEPS_S = (
 
 LARGEST = 2**62
 SAMPLE = 200_000
-"""Percentiles of more calls than this are taken from so many, or half of it."""
-Percentiles = tuple[float | None, float | None, float | None]
+"""In a log of more calls than this, percentiles are taken of every n-th call."""
 
 
 class Question:
@@ -87,31 +86,33 @@ class Question:
 
     def series(self, steps: int) -> list[Point]:
         """Points of the charts, without holes."""
-        where = self.where()
-        first, last = self.run(f"SELECT min(moment), max(moment) FROM call WHERE {where.sql}", where)[0]
-        if first is None:
+        first, last = self._span()
+        if first is None or last is None:
             return []
-        first = microseconds(self.criteria.since) if self.criteria.since else first
-        last = max(last, microseconds(self.criteria.until) - 1 if self.criteria.until else last)
         step = _step(last - first, steps) if steps > 1 else last - first + 1
         start = first // step * step if steps > 1 else first
-        number = f"(moment - {start}) // {step}"
-        sums = self._sums(where, number)
-        percentiles = self._percentiles(where, number, sum(row[2] for row in sums) // SAMPLE + 1)
-        return _points([start + at * step for at in range((last - start) // step + 1)], sums, percentiles)
+        found = self._sums(f"(moment - {start}) // {step}")
+        return _points([start + at * step for at in range((last - start) // step + 1)], found) if found else []
 
-    def _sums(self, where: Where, number: str) -> list[tuple[Any, ...]]:
+    def _span(self) -> tuple[int | None, int | None]:
+        """First and last moment of the chart: of the filter's time, or of all calls that may be meant."""
+        where, since, until = self.start(), self.criteria.since, self.criteria.until
+        where.add("project = (SELECT project FROM project WHERE project_id = {})", self.criteria.project_id)
+        time_conditions(where, self.criteria)
+        first, last = self.run(f"SELECT min(moment), max(moment) FROM call WHERE {where.sql}", where)[0]
+        if first is None:
+            return None, None
+        return microseconds(since) if since else first, max(last, microseconds(until) - 1) if until else last
+
+    def _sums(self, number: str) -> list[tuple[Any, ...]]:
+        """By step and status; percentiles of every n-th call where there are very many."""
+        where = self.where()
+        every = int(self.run("SELECT count(*) FROM call", Where())[0][0]) // SAMPLE + 1
         sums = "count(*), sum(cost_usd), sum(prompt_tokens), sum(completion_tokens)"
-        of = f"{number} AS step, status, {sums}"
+        some = f" FILTER (WHERE id % {every} = 0)" if every > 1 else ""
+        middle = f"quantile_cont(latency_ms, [0.5, 0.95]){some}, quantile_cont(first_token_ms, 0.5){some}"
+        of = f"{number} AS step, status, {sums}, {middle}"
         return self.run(f"SELECT {of} FROM call JOIN kind USING (kind) WHERE {where.sql} GROUP BY step, status", where)
-
-    def _percentiles(self, where: Where, number: str, every: int) -> dict[int, Percentiles]:
-        """Of answered calls; of every n-th one where there are very many."""
-        answered = "kind IN (SELECT kind FROM kind WHERE status = 'ok')"
-        answered += f" AND id % {every} = 0" if every > 1 else ""
-        of = "quantile_cont(latency_ms, [0.5, 0.95]), quantile_cont(first_token_ms, 0.5)"
-        sql = f"SELECT {number} AS step, {of} FROM call WHERE {where.sql} AND {answered} GROUP BY step"
-        return {row[0]: (row[1][0], row[1][1], row[2]) for row in self.run(sql, where)}
 
 
 def _continue(where: Where, column: str, descending: bool, after: str | None) -> None:
@@ -146,24 +147,18 @@ def _step(span: int, steps: int) -> int:
     return next((step for step in STEPS_S if step >= wanted), STEPS_S[-1]) * 1_000_000
 
 
-def _points(starts: list[int], sums: list[tuple[Any, ...]], percentiles: dict[int, Percentiles]) -> list[Point]:
+def _points(starts: list[int], found: list[tuple[Any, ...]]) -> list[Point]:
     by_step: dict[int, list[tuple[Any, ...]]] = {}
-    for number, *rest in sums:
+    for number, *rest in found:
         by_step.setdefault(number, []).append(tuple(rest))
-    none = (None, None, None)
-    return [_point(at, by_step.get(n, []), percentiles.get(n, none)) for n, at in enumerate(starts)]
+    return [_point(at, by_step.get(number, [])) for number, at in enumerate(starts)]
 
 
-def _point(at: int, found: list[tuple[Any, ...]], percentiles: Percentiles) -> Point:
-    statuses = {status: calls for status, calls, *_ in sorted(found)}
+def _point(at: int, found: list[tuple[Any, ...]]) -> Point:
+    statuses = {row[0]: row[1] for row in sorted(found, key=lambda row: str(row[0]))}
     cost, prompt, completion = (sum(row[column] for row in found) for column in (2, 3, 4))
-    return Point(
-        as_moment(at),
-        sum(statuses.values()),
-        sum(calls for status, calls in statuses.items() if status != "ok"),
-        float(cost),
-        prompt,
-        completion,
-        *percentiles,
-        statuses=statuses,
-    )
+    middle, first_token = next((row[5:7] for row in found if row[0] == "ok"), (None, None))
+    p50, p95 = middle or (None, None)
+    failed = sum(calls for status, calls in statuses.items() if status != "ok")
+    calls = sum(statuses.values())
+    return Point(as_moment(at), calls, failed, float(cost), prompt, completion, p50, p95, first_token, statuses)
