@@ -26,7 +26,7 @@ def imported(result: dict[str, Any]) -> list[str]:
     ]
     if told := [f"{result[name]:,} {words}" for name, words in BESIDE.items() if result.get(name)]:
         lines.append(f"  {'; '.join(told)}.")
-    lines += [f"  {_where(bad)}: {bad['reason']}" for bad in result["first_errors"][:SHOWN_LINES]]
+    lines += [f"  {_where(bad)}: {_field(bad)}{bad['reason']}" for bad in result["first_errors"][:SHOWN_LINES]]
     if result["errors"] > SHOWN_LINES:
         lines.append(f"  … all {result['errors']:,} are in {result['errors_file']}")
     return lines
@@ -41,8 +41,12 @@ BESIDE = {
 
 
 def _where(bad: dict[str, Any]) -> str:
-    parts = [bad.get("file"), f"line {bad['line']}" if bad["line"] else "", bad.get("field")]
+    parts = [bad.get("file"), f"line {bad['line']}" if bad["line"] else ""]
     return ", ".join(part for part in parts if part)
+
+
+def _field(bad: dict[str, Any]) -> str:
+    return f"{bad['field']}: " if bad.get("field") else ""
 
 
 def _is_plain(value: Any) -> bool:
