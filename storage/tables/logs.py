@@ -166,8 +166,8 @@ class LogHour(SQLModel, table=True):
     served_model: str = Field(primary_key=True, max_length=200)
     status: str = Field(primary_key=True, max_length=16)
     calls: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    prompt_tokens: int = Field(default=0, sa_type=BigId)
+    completion_tokens: int = Field(default=0, sa_type=BigId)
     cost_usd: float = 0.0
     latency_ms: float = 0.0
 

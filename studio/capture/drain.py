@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, StatementError
 
 from storage.database import Database
 from storage.repositories.log_hours import JournalPositionRepository
@@ -39,6 +39,9 @@ MUCH = 8 << 20
 """Bytes of a segment from which on a helper process reads ahead."""
 TIDY_EVERY_S = 60.0
 CACHE_KB, CHECKPOINT_PAGES = 65_536, 8_000
+
+REFUSED = (StatementError, *UNREADABLE)
+"""What the database, or the way to it, says of a record that it cannot take."""
 
 log = logging.getLogger(__name__)
 
@@ -147,9 +150,8 @@ class Drain:
             self._set_aside(segment, start, end, "cannot be read")
         try:
             moved = self._write(segment, batch)
-        except (DataError, IntegrityError, InterfaceError, *UNREADABLE) as error:
-            if isinstance(error, InterfaceError) and not self.database.is_sqlite:
-                raise  # the connection is gone; on SQLite a value was no good
+        except REFUSED as error:
+            self._raise_if_away(error)
             if batch.records == 1:
                 log.error("The database refuses a record: %s", error)
                 self._set_aside(segment, batch.start, batch.end, "is refused by the database")
@@ -159,6 +161,13 @@ class Drain:
             self._positions.pop(segment.name, None)
             self._forget_reader()
         return moved
+
+    def _raise_if_away(self, error: Exception) -> None:
+        """Raise what is not the record's fault: the connection is gone. On SQLite a value was no good then."""
+        if not isinstance(error, DBAPIError) or isinstance(error, DataError | IntegrityError):
+            return
+        if not (isinstance(error, InterfaceError) and self.database.is_sqlite):
+            raise error
 
     def _write(self, segment: Segment, batch: Batch) -> bool:
         """Rows and position in one transaction. False when another recorder has moved the position."""
@@ -206,9 +215,14 @@ class Drain:
         with self.database.read() as session:
             arrived = list(self.held.arrived(session, due))
         for record in arrived:
-            with self.database.write() as session:
-                found = take_feedback(session, record)
-            self.held.settle(record, found)
+            try:
+                with self.database.write() as session:
+                    found = take_feedback(session, record)
+            except REFUSED as error:
+                self._raise_if_away(error)
+                self.held.refuse(record, error)
+            else:
+                self.held.settle(record, found)
 
 
 def main() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -23,6 +21,8 @@ SPANS = ("trace_id", "span_id", "parent_span_id")
 LONGEST_NAME = 200
 CUT = "The upstream stopped in the middle of its answer."
 HASH_BYTES = 8
+LARGEST = 1e15
+"""What is beyond is no figure of a call; its sums would not fit either."""
 
 
 def entry_values(record: Record) -> dict[str, Any]:
@@ -33,13 +33,13 @@ def entry_values(record: Record) -> dict[str, Any]:
     return {
         "uid": str(meta["uid"]),
         "project_id": str(meta["project_id"]),
-        "created_at": datetime.fromtimestamp(float(meta["at"]), UTC),
+        "created_at": record.at,
         "source": str(meta.get("source") or "gateway"),
         "endpoint": endpoint if endpoint in WIRES else "chat",
         **_names(meta, asked, answer),
-        "http_status": int(meta.get("http_status") or 200),
+        "http_status": _status(meta.get("http_status")),
         "stream": bool(meta.get("stream")),
-        "latency_ms": round(float(meta.get("latency_ms") or 0.0), 3),
+        "latency_ms": round(_figure(meta.get("latency_ms")) or 0.0, 3),
         "first_token_ms": _figure(meta.get("first_token_ms")),
         "messages": asked.messages,
         "tools": asked.tools,
@@ -130,9 +130,15 @@ def _whole(value: Any) -> int | None:
     return None if found is None else min(max(int(found), 0), MOST)
 
 
+def _status(value: Any) -> int:
+    """An answer's status; what is none counts as 200."""
+    found = _figure(value)
+    return int(found) if found is not None and 100 <= found <= 999 else 200
+
+
 def _figure(value: Any) -> float | None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and math.isfinite(value) else None
+    return float(value) if is_number and abs(value) < LARGEST else None
 
 
 def _short(value: Any) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -15,7 +15,9 @@ from storage.tables import Feedback, LogEntry
 from storage.types import new_id, now
 from studio.access.actor import Actor, Role, permit
 from studio.capture.privacy.cleaner import Cleaner
+from studio.capture.tags import LONGEST_NAME, LONGEST_VALUE
 from studio.capture.targets import MOST_BY_TAGS, Target, calls_meant
+from studio.capture.text import storable
 from studio.errors import InvalidInput, NotFound
 
 MOST_RETAGGED = 1000
@@ -58,10 +60,27 @@ class GivenFeedback(Target):
     def _up_or_down(cls, value: Any) -> Any:
         return THUMBS.get(value, value) if isinstance(value, str) else value
 
-    @field_validator("text", "name", "given_by", "feedback_id")
+    @field_validator("text", "name", "given_by", "source", "feedback_id")
     @classmethod
-    def _without_nul(cls, value: str | None) -> str | None:
-        return value.replace("\x00", "") if value else value
+    def _storable(cls, value: str | None) -> str | None:
+        return storable(value) if value else value
+
+    @field_validator("set")
+    @classmethod
+    def _as_tags_are(cls, tags: dict[str, str | None] | None) -> dict[str, str | None] | None:
+        """Cut to the length of tags, so that what is set can be found and taken away again."""
+        cut = (name[:LONGEST_NAME] for name in tags or ())
+        return storable(
+            dict(zip(cut, (value and value[:LONGEST_VALUE] for value in (tags or {}).values()), strict=True))
+        )
+
+    @field_validator("at")
+    @classmethod
+    def _in_utc(cls, at: datetime | None) -> datetime | None:
+        try:
+            return at and (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+        except OverflowError as error:
+            raise ValueError("that is no moment of our calendar") from error
 
     @model_validator(mode="after")
     def _whole(self) -> GivenFeedback:

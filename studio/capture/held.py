@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ SELDOMEST_S = 60.0
 PATIENCE = 20
 """What has waited this many times longer is looked for that much less often."""
 NEW = ".new"
+ASIDE = ".refused"
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +74,7 @@ class Held:
         """Those of the due records whose call may be here by now; what waited too long is dropped."""
         here = perhaps_here(session, ((uid, held.project_id, held.target) for uid, held in due.items()))
         self._drop(uid for uid, held in due.items() if uid not in here and self._is_over(held.at))
-        return (self._read(uid) for uid in sorted(here))
+        return (record for uid in sorted(here) if (record := self._read(uid)))
 
     def settle(self, record: Record, found: bool) -> None:
         """Drop a record whose call was found, or that has waited a day."""
@@ -81,6 +83,10 @@ class Held:
             self._forget(uid)
         elif self._is_over(float(record.meta["at"])):
             self._drop([uid])
+
+    def refuse(self, record: Record, error: Exception) -> None:
+        """The database will never take it: keep it aside."""
+        self._set_aside(str(record.meta["uid"]), error)
 
     def _is_over(self, at: float) -> bool:
         return time.time() - at >= self.keep_s
@@ -97,11 +103,26 @@ class Held:
     def _all(self) -> dict[str, Waiting]:
         if self._waiting is None:
             paths = sorted(self.folder.iterdir()) if self.folder.is_dir() else []
-            self._waiting = {path.name: _waiting(self._read(path.name)) for path in paths if not path.suffix}
+            found = ((path.name, self._read(path.name)) for path in paths if not path.suffix)
+            self._waiting = {name: _waiting(record) for name, record in found if record}
         return self._waiting
 
-    def _read(self, uid: str) -> Record:
-        return Record.unpack((self.folder / uid).read_bytes())
+    def _read(self, uid: str) -> Record | None:
+        """A record; None, and set aside, where the file holds none."""
+        try:
+            record = Record.unpack((self.folder / uid).read_bytes())
+            str(record.meta["uid"]), str(record.meta["project_id"]), record.at
+        except (KeyError, TypeError, ValueError) as error:
+            self._set_aside(uid, error)
+            return None
+        return record
+
+    def _set_aside(self, uid: str, error: Exception) -> None:
+        log.error("Feedback %s cannot be taken and is set aside as %s%s: %s", uid, uid, ASIDE, error)
+        if self._waiting:
+            self._waiting.pop(uid, None)
+        with suppress(FileNotFoundError):
+            (self.folder / uid).rename(self.folder / f"{uid}{ASIDE}")
 
 
 def _waiting(record: Record) -> Waiting:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlmodel import Session, SQLModel
@@ -76,8 +75,7 @@ def take_feedback(session: Session, record: Record) -> bool:
     except InvalidInput as error:
         log.warning("Feedback %s is dropped: %s", meta["uid"], error)
         return True
-    at = datetime.fromtimestamp(float(meta["at"]), UTC)
-    return take_given(session, str(meta["project_id"]), given, str(meta["uid"]), at)
+    return take_given(session, str(meta["project_id"]), given, str(meta["uid"]), record.at)
 
 
 def _of_living_projects(entries: LogEntryRepository, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ class Prepared:
     def add(self, record: Record) -> None:
         """Take one more record. Raises one of UNREADABLE where it says nothing that can be kept."""
         if record.kind == FEEDBACK:
-            str(record.meta["uid"]), str(record.meta["project_id"]), float(record.meta["at"])
+            str(record.meta["uid"]), str(record.meta["project_id"]), record.at
             self.feedback.append(record)
         else:
             self.rows.append(_stored(entry_values(record)))

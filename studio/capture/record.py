@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
+from studio.capture.text import storable
+
 LENGTHS = struct.Struct("<III")
 
+NUL = b"\\u0000"
 LARGEST, LARGEST_FLOAT = 2**63 - 1, 10**300
 
 CALL = "call"
@@ -29,6 +33,14 @@ class Record:
         """call or feedback."""
         return str(self.meta.get("kind", CALL))
 
+    @property
+    def at(self) -> datetime:
+        """When it was. Raises ValueError where no calendar knows that moment."""
+        try:
+            return datetime.fromtimestamp(float(self.meta["at"]), UTC)
+        except (OSError, OverflowError) as error:
+            raise ValueError("The record's time is no moment of any calendar.") from error
+
     def pack(self) -> bytes:
         """The payload of one journal frame."""
         meta = _dumps(self.meta)
@@ -44,7 +56,9 @@ class Record:
         if len(payload) != start + meta + request + reply:
             raise ValueError("The record's lengths do not add up.")
         middle, end = start + meta, start + meta + request
-        return cls(orjson.loads(payload[start:middle]), payload[middle:end], payload[end:])
+        meta_bytes = payload[start:middle]
+        told = orjson.loads(meta_bytes)
+        return cls(storable(told) if NUL in meta_bytes else told, payload[middle:end], payload[end:])
 
 
 def _dumps(meta: dict[str, Any]) -> bytes:

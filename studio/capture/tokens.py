@@ -13,8 +13,8 @@ BYTES_PER_TOKEN = 4
 PER_MESSAGE = 4
 """Tokens that mark a message and its role in common chat templates."""
 MILLION = 1_000_000
-MOST = 1 << 53
-"""Counts beyond are no counts; NaN is not below it either."""
+MOST = 10_000_000
+"""Counts beyond are no counts: no call is that long, and sums of them fit every column. NaN is not below it either."""
 
 
 @dataclass(frozen=True)
