@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import datetime
 from operator import itemgetter
 from typing import Any, ClassVar, TypeVar
 
@@ -67,6 +68,17 @@ class LogWrites(Repository[LogEntry]):
             ]
             if told:
                 self.session.execute(insert(LogChange), told)
+
+    def forget_changes(self, before: datetime, most: int) -> int:
+        """Drop the oldest notes of changes made before then, at most so many; how many. The newest always stays: its
+        id is never given again, and a follower who is behind what is left sees that and starts anew.
+        """
+        oldest = select(LogChange.id, LogChange.at).order_by(col(LogChange.id)).limit(most + 1)
+        found = self.session.execute(oldest).all()
+        gone = [number for number, at in found[:-1] if at < before]
+        if gone:
+            self.session.execute(delete(LogChange).where(col(LogChange.id) <= gone[-1]))
+        return len(gone)
 
     def merge_tags(
         self, project_id: str, ids: Collection[int], values: dict[str, str], unset: Collection[str] = ()

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError
 from storage.database import Database
 from storage.repositories.log_hours import JournalPositionRepository
 from storage.repositories.logs import LogEntryRepository
+from storage.types import now as moment
 from studio.capture.batch import Batch, Stretch, read_batch
 from studio.capture.enrich.enricher import Enricher
 from studio.capture.held import Held
@@ -38,6 +40,9 @@ BUSY = 5_000
 MUCH = 8 << 20
 """Bytes of a segment from which on a helper process reads ahead."""
 TIDY_EVERY_S = 60.0
+CHANGES_STAY = timedelta(days=2)
+"""An explorer that was away for longer builds its index again."""
+CHANGES_AT_ONCE = 10_000
 CACHE_KB, CHECKPOINT_PAGES = 65_536, 8_000
 
 REFUSED = (StatementError, *UNREADABLE)
@@ -63,7 +68,7 @@ class Drain:
         self.held = Held(folder / "held")
         self._positions: dict[str, int] = {}
         self._reader: ReadAhead | None = None
-        self._tidied_at = -TIDY_EVERY_S
+        self._tidied_at = self._forgot_at = -TIDY_EVERY_S
 
     def once(self) -> int:
         """Drain all that is in the journal now; the number of records taken in."""
@@ -107,12 +112,25 @@ class Drain:
         try:
             taken = self.sweep()
             more = self._afterwards() if taken < BUSY else 0
-            return 0.0 if taken or more else IDLE_S
+            if taken or more:
+                return 0.0
+            self._forget_changes()
+            return IDLE_S
         except (DBAPIError, OSError) as error:
             wait = min(max(waited, 0.25) * 2, LONGEST_WAIT_S)
             reason = error.orig if isinstance(error, DBAPIError) else error
             log.warning("What is in the journal cannot be written; trying again in %.1f s: %s", wait, reason)
             return wait
+
+    def _forget_changes(self) -> None:
+        """Each call is noted as changed once, when it is enriched: notes that every follower has read go."""
+        if (now := time.monotonic()) - self._forgot_at < TIDY_EVERY_S:
+            return
+        self._forgot_at, gone = now, CHANGES_AT_ONCE
+        while gone == CHANGES_AT_ONCE:
+            with self.database.write() as session:
+                before = moment() - CHANGES_STAY
+                gone = LogEntryRepository(session).forget_changes(before, CHANGES_AT_ONCE)
 
     def _drain(self, segment: Segment) -> int:
         finished = segment.is_finished()  # asked first: what is read after it is all there will be

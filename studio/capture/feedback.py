@@ -69,10 +69,8 @@ class GivenFeedback(Target):
     @classmethod
     def _as_tags_are(cls, tags: dict[str, str | None] | None) -> dict[str, str | None] | None:
         """Cut to the length of tags, so that what is set can be found and taken away again."""
-        cut = (name[:LONGEST_NAME] for name in tags or ())
-        return storable(
-            dict(zip(cut, (value and value[:LONGEST_VALUE] for value in (tags or {}).values()), strict=True))
-        )
+        cut = {name[:LONGEST_NAME]: value and value[:LONGEST_VALUE] for name, value in (tags or {}).items()}
+        return {storable(name): storable(value) for name, value in cut.items()}
 
     @field_validator("at")
     @classmethod

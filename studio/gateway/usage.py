@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from studio.capture.tokens import MOST
 from studio.gateway.endpoints.chat import CHAT
 from studio.gateway.endpoints.endpoint import Endpoint
 
@@ -20,7 +21,7 @@ def tokens_told(request: bytes, reply: bytes, sse: bool, endpoint: Endpoint = CH
             prompt = endpoint.usage.prompt.search(reply, first)  # Anthropic tells the prompt's at the stream's start
         completion = endpoint.usage.completion.search(reply, at)
         if prompt:
-            return int(prompt[1]), int(completion[1]) if completion else 0
+            return min(int(prompt[1]), MOST), min(int(completion[1]), MOST) if completion else 0
     if not sse:
         return 0, 0
     return len(request) // BYTES_PER_TOKEN, max(reply.count(EVENT) - FRAME_EVENTS, 0)

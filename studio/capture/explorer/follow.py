@@ -125,7 +125,7 @@ class Follower:
             reader = LogIndexRepository(session)
             newest, here = reader.newest(), columns.position
             lost = newest[0] < here[0] or newest[1] < here[1]
-            if lost or (here[1] and newest[1] > here[1] and reader.oldest_change() > here[1] + 1):
+            if lost or (here[0] and newest[1] > here[1] and reader.oldest_change() > here[1] + 1):
                 columns.clear()
                 here = columns.position
         return newest[0] - here[0] + newest[1] - here[1]

@@ -21,7 +21,7 @@ NAMED = ("external_id", "trace_id", "span_id", "parent_span_id", "session_id", "
 """What calls are found by: a value that must go becomes a mark that is the same every time."""
 WORDS = ("model", "upstream_model")
 SAID = ("uid", "id", "external_id", "trace_id", "span_id", "feedback_id", "given_by", "session_id", "user_id")
-OWN_WORDS = ("kind", "source")
+OWN_WORDS = ("kind",)
 """What the studio itself says of feedback."""
 
 

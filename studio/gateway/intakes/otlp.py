@@ -21,6 +21,8 @@ BIG = 16 << 10
 """A body longer than this is unpacked and read beside the loop, so that calls do not wait for it."""
 GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 PACKED = ("gzip", "deflate", "x-gzip")
+MOST_PARTS = 64
+"""What was packed in parts is unpacked part by part, and each part costs a copy of all that follows."""
 INVALID, UNAVAILABLE = 3, 14
 """Codes of google.rpc.Status."""
 AGAIN_S = b"5"
@@ -67,6 +69,8 @@ def unpacked(body: bytes, encoding: str, most: int) -> bytes:
     pieces: list[bytes] = []
     left = most
     while body:
+        if len(pieces) == MOST_PARTS:
+            raise ValueError("The packed body is made of too many parts. Pack it as one.")
         unpacker = zlib.decompressobj(GZIP_OR_ZLIB)
         try:
             piece = unpacker.decompress(body, left + 1)

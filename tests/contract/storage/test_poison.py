@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import orjson
 import pytest
 
 from storage.database import Database
-from storage.tables import Feedback, LogEntry, Project
-from storage.types import new_id
-from studio.capture.drain import Drain
+from storage.repositories.logs import LogEntryRepository
+from storage.tables import Feedback, LogChange, LogEntry, Project
+from storage.types import new_id, now
+from studio.capture.drain import CHANGES_STAY, TIDY_EVERY_S, Drain
 from studio.capture.enrich.enricher import Enricher
 from studio.capture.explorer.service import Explorer
 from studio.capture.filters import LogFilter
@@ -82,8 +84,8 @@ def odd_calls(project: Project) -> list[Record]:
     made += [call(project, redactions={odd: odd}) for odd in ODD]
     for odd in (b"\\ud800", b"\\u0000", b"\\udfffx"):
         turn = b'{"role": "%s", "content": "%s", "name": "%s"}' % (odd, odd, odd)
-        body = b'{"model": "%s", "user": "%s", "%s": "%s", "tools": [{"%s": 1}], "metadata": {"%s": "%s"}, "messages": [%s]}'
-        made.append(call(project, request=body % (odd, odd, odd, odd, odd, odd, odd, turn)))
+        body = b'{"model": "%s", "user": "%s", "%s": "%s", "tools": [{"%s": 1}], "metadata": {"%s": "%s"}, "messages": '
+        made.append(call(project, request=body % (odd, odd, odd, odd, odd, odd, odd) + b"[%s]}" % turn))
         choice = b'{"message": %s, "finish_reason": "%s", "logprobs": {"%s": 1}}' % (turn, odd, odd)
         reply = b'{"id": "%s", "model": "%s", "choices": [%s, %s], "usage": {"prompt_tokens": 1e400}}'
         made.append(call(project, reply=reply % (odd, odd, choice, choice)))
@@ -117,7 +119,7 @@ def test_odd_calls_are_kept_or_set_aside_and_those_around_them_arrive(
     good = [call(project) for _ in range(3)]
     odd = odd_calls(project)
     middle = len(odd) // 2
-    drain = drained(stored, tmp_path / "journal", [good[0], *odd[:middle], good[1], *odd[middle:], good[2]])
+    drained(stored, tmp_path / "journal", [good[0], *odd[:middle], good[1], *odd[middle:], good[2]])
     enricher = Enricher(stored)
     while enricher.once():
         pass
@@ -195,3 +197,31 @@ def test_a_waiting_record_that_cannot_be_read_is_set_aside(stored: Database, pro
     drained(stored, folder, [])
     with stored.read() as session:
         assert session.query(LogEntry).one().uid == good.meta["uid"]
+
+
+def test_notes_of_changes_go_after_two_days_and_an_explorer_that_missed_them_begins_anew(
+    stored: Database, project: Project, tmp_path: Path
+) -> None:
+    calls = [call(project, tags={"state": "new"}) for _ in range(4)]
+    drain = drained(stored, tmp_path / "journal", calls)
+    behind = Explorer(stored, tmp_path / "behind")
+    begun = LogFilter(project.id, tags=(("state", "old"),))
+    assert behind.count(begun).n == 0
+    behind.close()
+    with stored.write() as session:
+        writes = LogEntryRepository(session)
+        writes.merge_tags(project.id, [row.id or 0 for row in session.query(LogEntry)], {"state": "old"})
+        session.query(LogChange).update({"at": now() - CHANGES_STAY - timedelta(minutes=1)})
+    drain._forgot_at = -TIDY_EVERY_S
+    drain._forget_changes()
+    with stored.read() as session:
+        [left] = session.query(LogChange).all()
+        assert left.id and left.id >= len(calls), "the newest stays, so that no id is given twice"
+    again = Explorer(stored, tmp_path / "behind")
+    assert again.count(begun).n == 4
+    drain._forgot_at = -TIDY_EVERY_S
+    drain._forget_changes()
+    with stored.write() as session:
+        LogEntryRepository(session).merge_tags(project.id, [session.query(LogEntry).first().id], {"state": "new"})
+    assert again.count(begun).n == 3
+    again.close()

@@ -200,3 +200,17 @@ def test_off_writes_nothing_and_facts_only_no_words_of_feedback() -> None:
         "value": 1.0,
         "text": None,
     }
+
+
+def test_a_key_in_what_feedback_says_of_itself_is_taken_out() -> None:
+    key = "sk-proj-0123456789abcdefABCDEF0123"
+    said = {
+        "kind": "tags",
+        "source": key,
+        "name": key,
+        "given_by": key,
+        "uid": key,
+        "set": {key: key},
+        "tags": {key: key},
+    }
+    assert key not in str(cleaner(Policy()).feedback("p", said))
