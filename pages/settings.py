@@ -1,4 +1,4 @@
-"""Settings: people, labeling, API keys, providers, places to train and to serve, projects, health, the audit trail."""
+"""Settings: people, labeling, API keys, providers, privacy, places, projects, health, the audit trail."""
 
 from collections.abc import Callable
 
@@ -13,6 +13,7 @@ from studio.ui.settings.keys import keys_tab
 from studio.ui.settings.labeling import labeling_tab
 from studio.ui.settings.people import people_tab
 from studio.ui.settings.places import places_tab, serving_tab
+from studio.ui.settings.privacy import privacy_tab
 from studio.ui.settings.projects import projects_tab
 from studio.ui.settings.providers import providers_tab
 from studio.ui.settings.secret import shown_once
@@ -39,6 +40,7 @@ tabs: dict[str, Callable[[], None]] = {
     "Labeling": lambda: labeling_tab(actor),
     "API keys": lambda: of_project(keys_tab),
     "Providers": lambda: of_project(providers_tab),
+    "Privacy": lambda: of_project(privacy_tab),
     "Compute": lambda: places_tab(actor),
     "Serving": lambda: serving_tab(actor),
     "Projects": projects_tab,

@@ -17,6 +17,7 @@ from studio.cli import (
     logs,
     loop,
     places,
+    privacy,
     publishing,
     serving_places,
     training,
@@ -35,6 +36,7 @@ loop.add_to(app)
 importing.add_to(app)
 journal.add_to(app)
 logs.add_to(app)
+privacy.add_to(app)
 deploying.add_to(app)
 training.add_to(app)
 places.add_to(app)
