@@ -22,7 +22,14 @@ DATE = re.compile(r"(?:19|20)\d\d[-./](?:0?[1-9]|1[0-2])[-./](?:0?[1-9]|[12]\d|3
 CUE = re.compile(
     r"\b(?:tel(?:efono|éfono|efon|ephone)?|phone|mobile|mobil|cell|call|whatsapp|sms|fax|ring)\b[^\d\n]{0,20}$", re.I
 )
-CARD = re.compile(r"(?<![\d.])\d(?:[ \u00a0-]?\d){12,18}(?!\d)")
+CARD = re.compile(r"(?<!\d)\d(?:[ \u00a0-]?\d){12,}(?!\d)")
+CARD_SHAPE = re.compile(
+    r"(?<!\d)(?=[2-6])(?:\d{13,19}|\d{4}([ \u00a0-])\d{4}\1\d{4}\1\d{4}(?:\1\d{3})?"
+    r"|\d{4}([ \u00a0-])\d{6}\2\d{4,5})(?!\d)"
+)
+GROUP = re.compile(r"\d+\)?")
+MOST_BESIDE = 3
+SHORTEST_PHONE = 8
 IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}[ -]?(?=[A-Z0-9]{4})", re.I)
 SSN = re.compile(r"(?<![\d-])(?!000|666|9\d\d)\d{3}([- ])(?!00)\d{2}\1(?!0000)\d{4}(?![\d-])")
 NATIONAL = re.compile(
@@ -75,22 +82,41 @@ def _emails(text: str) -> Iterator[Span]:
 
 def _phones(text: str) -> Iterator[Span]:
     for match in PHONE.finditer(text):
-        if _is_written_as_phone(text, match) and is_phone(match[0]):
-            yield match.span()
+        for start, end in _windows(match):
+            if _is_written_as_phone(text, start, end) and is_phone(text[start:end]):
+                yield start, end
+                break
 
 
-def _is_written_as_phone(text: str, match: re.Match[str]) -> bool:
+def _is_written_as_phone(text: str, start: int, end: int) -> bool:
     """A bare row of digits is one only where the words before it say so; a date never is."""
-    told = match[0]
+    told = text[start:end]
     if told[0] == "+" or told.startswith("(+"):
         return True
-    if DATE.match(told) or is_card(told):
+    if DATE.match(told) or is_card(told) or sum(map(str.isdigit, told)) < SHORTEST_PHONE:
         return False
-    return bool(SEPARATED.search(told) or CUE.search(text, max(match.start() - 40, 0), match.start()))
+    return bool(SEPARATED.search(told) or CUE.search(text, max(start - 40, 0), start))
+
+
+def _windows(match: re.Match[str]) -> Iterator[Span]:
+    """The whole match; then, where + or ( says where a number begins, less and less of what stands behind it."""
+    yield match.span()
+    start = max(match[0].find("+"), match[0].find("("))
+    if start < 0:
+        return
+    ends = [each.end() for each in GROUP.finditer(match[0]) if each.start() >= start]
+    for end in reversed(ends[-1 - MOST_BESIDE :]):
+        yield match.start() + start, match.start() + end
 
 
 def _cards(text: str) -> Iterator[Span]:
-    return (match.span() for match in CARD.finditer(text) if is_card(match[0]))
+    for match in CARD.finditer(text):
+        if is_card(match[0]):
+            yield match.span()
+            continue
+        for part in CARD_SHAPE.finditer(text, match.start(), match.end()):  # other numbers stand beside it
+            if is_card(part[0]):
+                yield part.span()
 
 
 def _ibans(text: str) -> Iterator[Span]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 WORD = "A-Za-z0-9_-"
 FORMS = (
+    rf"wk-(?=[_-]{{0,42}}[A-Za-z0-9])[{WORD}]{{40,}}",
     rf"(?:wk|sk|pk|rk)-[A-Za-z0-9][{WORD}]{{18,}}",
     rf"(?:sk|pk|rk|whsec)_(?:live_|test_)?[A-Za-z0-9]{{16,}}[{WORD}]*",
     r"xox[a-z]-[A-Za-z0-9-]{11,}",

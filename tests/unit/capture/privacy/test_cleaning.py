@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -214,3 +215,14 @@ def test_a_key_in_what_feedback_says_of_itself_is_taken_out() -> None:
         "tags": {key: key},
     }
     assert key not in str(cleaner(Policy()).feedback("p", said))
+
+
+@pytest.mark.parametrize("start", ["", "-", "_", "--", "_-_", "-----"])
+def test_our_own_keys_are_found_whatever_their_first_letters_are(start: str) -> None:
+    """They are made of letters, digits, - and _, and three in a hundred begin with one of the last two."""
+    key = f"wk-{start}" + "gY8R2QSlIlUzlhpBiD09nML0-nasVoaXw3t6NvEgUab"[: 43 - len(start)]
+    body = orjson.dumps({"messages": [{"role": "user", "content": f"my key is {key}."}]})
+    cleaned = cleaner(Policy()).record(Record(dict(META, user_id=key), body, b"{}"))
+    assert cleaned is not None and key.encode() not in cleaned.pack()
+    rule = "wk-" + "-" * 60
+    assert cleaner(Policy()).text("p", rule) == rule
