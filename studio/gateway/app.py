@@ -31,6 +31,7 @@ class Gateway:
         answers: Counter[int],
         first: Background | None = None,
     ) -> None:
+        self.paths = [(method, path) for method, path, _ in routes]
         self._exact = {(method, path): handler for method, path, handler in routes if "{" not in path}
         self._patterns = [(method, _pattern(path), handler) for method, path, handler in routes if "{" in path]
         self._background = background
