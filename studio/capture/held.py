@@ -97,7 +97,8 @@ class Held:
             self._forget(uid)
 
     def _forget(self, uid: str) -> None:
-        self._all().pop(uid, None)
+        if self._waiting:
+            self._waiting.pop(uid, None)
         (self.folder / uid).unlink(missing_ok=True)
 
     def _all(self) -> dict[str, Waiting]:
@@ -112,6 +113,9 @@ class Held:
         try:
             record = Record.unpack((self.folder / uid).read_bytes())
             str(record.meta["uid"]), str(record.meta["project_id"]), record.at
+        except FileNotFoundError:  # forgotten with its user, while it waited
+            self._forget(uid)
+            return None
         except (KeyError, TypeError, ValueError) as error:
             self._set_aside(uid, error)
             return None

@@ -17,6 +17,7 @@ from storage.database import Database
 from storage.repositories.forgetting import ForgettingRepository, Gone
 from storage.repositories.jobs import JobRepository
 from storage.repositories.logs import LogEntryRepository
+from studio.capture.held import ASIDE
 from studio.capture.journal import HEADER, ROTATE
 from studio.capture.privacy.forgotten import Forgotten, user_of
 from studio.capture.record import Record
@@ -114,7 +115,7 @@ def forget_files(
 ) -> None:
     """Held feedback, drained segments that are kept, pieces nobody can read, and uploads of the project."""
     for path in _files(settings.journal / "held"):
-        if not path.suffix and _is_about(Record.unpack(path.read_bytes()), project_id, users, done.uids):
+        if path.suffix == ASIDE or (not path.suffix and _held_is_about(path, project_id, users, done.uids)):
             path.unlink(missing_ok=True)
             done.held += 1
     for segment in segments(settings.journal / KEPT):
@@ -151,6 +152,16 @@ def _is_about(record: Record, project_id: str, users: Collection[str], uids: Col
     said = record.meta.get("feedback") or {}
     named = {record.meta.get("uid"), *(said.get(name) for name in ("uid", "external_id", "trace_id"))}
     return user_of(record) in users or bool(named & set(uids))
+
+
+def _held_is_about(path: Path, project_id: str, users: Collection[str], uids: Collection[str]) -> bool:
+    """What cannot be read may be about anybody."""
+    try:
+        return _is_about(Record.unpack(path.read_bytes()), project_id, users, uids)
+    except FileNotFoundError:  # its call came meanwhile
+        return False
+    except ValueError:
+        return True
 
 
 def _rewrite(segment: Segment, project_id: str, users: Collection[str], uids: Collection[str]) -> int:

@@ -225,3 +225,21 @@ def test_notes_of_changes_go_after_two_days_and_an_explorer_that_missed_them_beg
         LogEntryRepository(session).merge_tags(project.id, [session.query(LogEntry).first().id], {"state": "new"})
     assert again.count(begun).n == 3
     again.close()
+
+
+def test_feedback_that_is_forgotten_while_it_waits_stops_nobody_when_its_call_comes(
+    stored: Database, project: Project, tmp_path: Path
+) -> None:
+    folder, late, other = tmp_path / "journal", call(project), call(project)
+    drain = drained(stored, folder, [said(project, kind="thumbs", value=1, uid=late.meta["uid"])])
+    drain.held._all()
+    [waiting] = (folder / "held").iterdir()
+    waiting.unlink()
+    drained(stored, folder, [late], drain)
+    drain.held._tried_at = -10.0
+    for held in drain.held._all().values():
+        held.next_at = 0.0
+    drained(stored, folder, [other], drain)
+    with stored.read() as session:
+        assert {row.uid for row in session.query(LogEntry)} == {late.meta["uid"], other.meta["uid"]}
+    assert not drain.held._all()
