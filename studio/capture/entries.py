@@ -120,7 +120,7 @@ def _spent(meta: dict[str, Any], asked: Asked, answer: Answer) -> dict[str, Any]
     return {
         "prompt_tokens": tokens.prompt,
         "completion_tokens": tokens.completion,
-        "tokens_estimated": tokens.estimated,
+        "tokens_estimated": tokens.estimated or bool(meta.get("tokens_estimated")),
         "cost_usd": cost(as_dict(meta.get("prices")), tokens) if price is None else max(price, 0.0),
     }
 
