@@ -45,6 +45,8 @@ class Follower:
 
     def fresh(self) -> Columns | None:
         """The columns with what is committed by now; None while they are first built."""
+        if self._columns and self._columns.path and not self.path.exists():
+            self.reset()  # somebody was forgotten: pages of a deleted row stay in the file, so the file goes
         if not self._working():
             with self._lock:
                 self._catch_up(self._opened())

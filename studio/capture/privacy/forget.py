@@ -25,6 +25,8 @@ from studio.capture.segments import DAMAGED, EARLIER, KEPT, Segment, segments
 from studio.settings import Settings
 
 BATCH = 200
+INDEX = ("explorer.duckdb", "explorer.duckdb.wal")
+"""The explorer's index: deleted rows stay readable in its pages; without the file it is built again."""
 MARK = re.compile(r"\[([a-z][a-z0-9_-]{0,39}:[a-z]{12})\]")
 ON_THE_WAY = ("waiting.jsonl", "errors.jsonl")
 """What an import keeps beside its job: feedback whose call is not there, and rows it could not read."""
@@ -123,6 +125,8 @@ def forget_files(
     for path in _files(settings.journal / DAMAGED):
         path.unlink(missing_ok=True)
         done.damaged += 1
+    for name in INDEX:
+        (settings.root / name).unlink(missing_ok=True)
     done.uploads += _forget_uploads(settings, database, project_id)
 
 

@@ -19,7 +19,9 @@ from studio.capture.enrich.enricher import Enricher
 from studio.capture.explorer.service import Explorer
 from studio.capture.filters import LogFilter
 from studio.capture.journal import Journal
+from studio.capture.privacy.forget import CallsForgotten, forget_calls, forget_files
 from studio.capture.record import FEEDBACK, Record
+from studio.settings import Settings
 
 ODD = [
     "a\x00b",
@@ -243,3 +245,22 @@ def test_feedback_that_is_forgotten_while_it_waits_stops_nobody_when_its_call_co
     with stored.read() as session:
         assert {row.uid for row in session.query(LogEntry)} == {late.meta["uid"], other.meta["uid"]}
     assert not drain.held._all()
+
+
+def test_a_forgotten_user_is_in_no_file_of_the_explorer(stored: Database, project: Project, tmp_path: Path) -> None:
+    name = "forgetme-alice"
+    calls = [
+        call(project, user_id=name, tags={"mail": name}),
+        *(call(project, user_id=f"u{each}") for each in range(50)),
+    ]
+    drained(stored, tmp_path / "journal", calls)
+    settings = Settings(home=tmp_path / "home")
+    explorer = Explorer(stored, settings.root)
+    assert explorer.count(LogFilter(project.id)).n == 51
+    done = CallsForgotten()
+    forget_calls(stored, project.id, [name], done, lambda _: None)
+    forget_files(settings, stored, project.id, [name], done)
+    assert explorer.count(LogFilter(project.id)).n == 50
+    explorer.close()
+    files = [path for path in settings.root.glob("explorer*")]
+    assert files and not [path for path in files if name.encode() in path.read_bytes()]
