@@ -94,6 +94,7 @@ def forget_calls(
     while some := _calls(database, project_id, users, done):
         keep(done)  # before they go: a killed job finds here what they were called
         with database.write() as session:
+            LogEntryRepository(session).lock_arrival()  # before rows of examples, as all who delete calls do
             asked, ids = ForgettingRepository(session), [each.id for each in some]
             asked.note_users(ids)
             done.calls += LogEntryRepository(session).delete_calls(project_id, ids)

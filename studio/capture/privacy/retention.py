@@ -36,6 +36,7 @@ def _delete_calls(database: Database, project_id: str, before: datetime) -> int:
     done = 0
     while done < MOST:
         with database.write() as session:
+            LogEntryRepository(session).lock_arrival()  # before rows of examples, as all who delete calls do
             asked = ForgettingRepository(session)
             ids = asked.older_than(project_id, before, BATCH)
             asked.note_users(ids)
