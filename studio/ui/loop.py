@@ -15,6 +15,9 @@ State = Literal["done", "next", "later"]
 PAGE_OF_JOB = {
     "sample_traffic": "capture",
     "import": "capture",
+    "fetch_dataset": "capture",
+    "make_vectors": "capture",
+    "forget_user": "capture",
     "add_logs": "curate",
     "freeze": "curate",
     "publish": "label",

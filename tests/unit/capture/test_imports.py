@@ -122,7 +122,8 @@ def test_a_cancelled_import_goes_on_where_it_stopped(
     assert resumed.progress.line == 2000
     result = resumed.run()
     assert (result["imported"], result["duplicates"], result["errors"]) == (5200, 0, 1)
-    assert result["first_errors"] == [{"line": 2701, "field": "", "reason": "Not valid JSON at column 1: Expecting value."}]
+    refused = {"line": 2701, "field": "", "reason": "Not valid JSON at column 1: Expecting value."}
+    assert result["first_errors"] == [refused]
     assert len((context.folder / "errors.jsonl").read_text().splitlines()) == 1
     assert FileImport(import_context(path)).run() == result
 
