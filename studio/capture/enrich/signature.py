@@ -36,7 +36,9 @@ def signature(text: str) -> bytes:
     found = shingles(text)
     if not found:
         return bytes(BITS // 8)
-    hashes = np.fromiter((crc32(shingle.encode("utf-8", "replace")) for shingle in found), dtype=np.uint64, count=len(found))
+    hashes = np.fromiter(
+        (crc32(shingle.encode("utf-8", "replace")) for shingle in found), dtype=np.uint64, count=len(found)
+    )
     smallest = (_FACTORS * hashes + _OFFSETS).min(axis=1)
     return np.packbits((smallest >> np.uint64(40)).astype(np.uint8) & 1).tobytes()
 
