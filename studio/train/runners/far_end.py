@@ -66,12 +66,13 @@ def main(arguments: list[str]) -> int:
         output.line(b"This job got its turn too late: it was given up. It ends without having started.")
         return record(options.state, SUPERSEDED)
     fetch(options, folder)
+    events = Events(folder / "events.jsonl", output)  # before the job begins, or its first ones would look old
     child = start(options, folder)
     if options.state:
         write(options.state, "proc.json", {"pid": os.getpid(), "started": start_time(os.getpid()), "child": child.pid})
     copier = threading.Thread(target=copy, args=(child, output), daemon=True)
     copier.start()
-    code = watch(options, folder, child, output, stop, started_at)
+    code = watch(options, events, child, output, stop, started_at)
     copier.join(5)
     return record(options.state, deliver(options, folder, output, code))
 
@@ -151,14 +152,13 @@ def copy(child: subprocess.Popen[bytes], output: Output) -> None:
 
 def watch(
     options: argparse.Namespace,
-    folder: Path,
+    events: Events,
     child: subprocess.Popen[bytes],
     output: Output,
     stop: threading.Event,
     started_at: float,
 ) -> int:
     """Tell the job's events until it ends; stop it when asked, superseded or overdue."""
-    events = Events(folder / "events.jsonl", output)
     verdict, asked = 0, False
     while child.poll() is None:
         events.tell()

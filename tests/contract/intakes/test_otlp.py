@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Iterator
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -14,7 +15,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
-from opentelemetry.sdk.trace import TracerProvider
 
 from tests.contract.intakes.conftest import MODEL, Stand
 from tests.fakes.wire_samples import SAID
@@ -308,21 +308,6 @@ def test_embeddings_are_calls_of_their_endpoint(stand: Stand) -> None:
     assert (call.endpoint, call.model) == ("embeddings", "embed") and "hello" in call.prompt_text
 
 
-@pytest.fixture
-def tracing(stand: Stand) -> Iterator[tuple[Stand, TracerProvider]]:
-    """The real exporter, sending as it is asked."""
-    from opentelemetry.exporter.otlp.proto.http import Compression
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-
-    headers = {"Authorization": f"Bearer {stand.secret}"}
-    exporter = OTLPSpanExporter(f"{stand.url}/v1/traces", headers=headers, compression=Compression.Gzip)
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    yield stand, provider
-    provider.shutdown()
-
-
 TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
 TURNS = [
     {"role": "system", "content": "be brief"},
@@ -339,26 +324,50 @@ TURNS = [
 ]
 
 
+PROGRAM = """
+import json, sys
+from importlib import import_module
+
+import openai
+from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+told = json.loads(sys.argv[1])
+exporter = OTLPSpanExporter(told["url"], headers=told["headers"], compression=Compression.Gzip)
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(exporter))
+instrumentor = import_module(told["convention"] + ".instrumentation.openai").OpenAIInstrumentor()
+instrumentor.instrument(tracer_provider=provider)
+create = openai.OpenAI(base_url=told["upstream"], api_key="sk-provider", max_retries=0).chat.completions.create
+model, turns = told["model"], told["turns"]
+create(model=model, messages=turns, tools=told["tools"], temperature=0.2)
+list(create(model=model, messages=turns[:1], stream=True, stream_options={"include_usage": True}))
+try:
+    create(model="busy", messages=turns[:1])
+except openai.APIStatusError:
+    provider.shutdown()
+else:
+    sys.exit("the busy model answered")
+"""
+
+
 @pytest.mark.parametrize("convention", ["openinference", "opentelemetry"])
-def test_the_real_instrumentations_tell_tools_streams_and_failures(
-    tracing: tuple[Stand, TracerProvider], convention: str
-) -> None:
-    from importlib import import_module
-
-    import openai
-
-    stand, provider = tracing
-    instrumentor = import_module(f"{convention}.instrumentation.openai").OpenAIInstrumentor()
-    instrumentor.instrument(tracer_provider=provider)
-    client = openai.OpenAI(base_url=f"{stand.upstream_url}/v1", api_key="sk-provider", max_retries=0)
-    try:
-        client.chat.completions.create(model=MODEL, messages=TURNS, tools=TOOLS, temperature=0.2)  # type: ignore[call-overload]
-        usage = {"include_usage": True}
-        list(client.chat.completions.create(model=MODEL, messages=TURNS[:1], stream=True, stream_options=usage))  # type: ignore[call-overload]
-        with pytest.raises(openai.APIStatusError):
-            client.chat.completions.create(model="busy", messages=TURNS[:1])  # type: ignore[arg-type]
-    finally:
-        instrumentor.uninstrument()
+def test_the_real_instrumentations_tell_tools_streams_and_failures(stand: Stand, convention: str) -> None:
+    """In a process of its own: what instrumentations do to the client is not all undone."""
+    told = {
+        "url": f"{stand.url}/v1/traces",
+        "headers": {"Authorization": f"Bearer {stand.secret}"},
+        "upstream": f"{stand.upstream_url}/v1",
+        "convention": convention,
+        "model": MODEL,
+        "turns": TURNS,
+        "tools": TOOLS,
+    }
+    command = [sys.executable, "-c", PROGRAM, json.dumps(told)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
+    assert done.returncode == 0, done.stderr
     called, streamed, failed = stand.calls()
     assert [message["role"] for message in called.messages] == ["system", "user", "assistant", "tool"]
     assert called.messages[1]["content"][1]["image_url"]["url"] == "https://x/y"
