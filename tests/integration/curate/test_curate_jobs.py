@@ -11,7 +11,8 @@ import pytest
 
 from storage.artifacts import Artifacts
 from storage.database import Database
-from storage.tables import Dataset, LogEntry, Project
+from storage.repositories.logs import LogEntryRepository
+from storage.tables import Dataset, Project
 from studio.access.actor import Actor
 from studio.capture.filters import LogFilter
 from studio.curate.datasets import Datasets
@@ -39,19 +40,20 @@ def dataset(datasets: Datasets, project: Project, operator: Actor) -> Dataset:
 def calls(database: Database, project: Project) -> None:
     """Calls of which every seventh repeats an earlier prompt and every hundredth failed."""
     with database.write() as session:
-        session.add_all(_call(project.id, number) for number in range(CALLS))
+        LogEntryRepository(session).insert([_call(project.id, number) for number in range(CALLS)])
 
 
-def _call(project_id: str, number: int) -> LogEntry:
+def _call(project_id: str, number: int) -> dict[str, Any]:
     letters = "".join("abcdefghij"[int(digit)] for digit in str(number - 1 if number % 7 == 6 else number))
-    return LogEntry(
-        project_id=project_id,
-        model="triage",
-        status="error" if number % 100 == 99 else "ok",
-        messages=[{"role": "user", "content": f"ticket {letters}"}],
-        reply={"role": "assistant", "content": json.dumps({"n": number})},
-        tags={"feature": "triage" if number % 2 else "other"},
-    )
+    return {
+        "uid": f"call{number}",
+        "project_id": project_id,
+        "model": "triage",
+        "status": "error" if number % 100 == 99 else "ok",
+        "messages": [{"role": "user", "content": f"ticket {letters}"}],
+        "reply": {"role": "assistant", "content": json.dumps({"n": number})},
+        "tags": {"feature": "triage" if number % 2 else "other"},
+    }
 
 
 @pytest.fixture
