@@ -14,8 +14,9 @@ from studio.ui.figures import minus, week_figures
 from studio.ui.formats import ago, plain
 from studio.ui.loop import Step
 from studio.ui.navigation import page_named
+from studio.ui.sample import sample_button
 from studio.ui.settings.projects import project_dialog
-from studio.ui.state import current_actor, current_studio, open_project, reported_errors
+from studio.ui.state import current_actor, current_studio
 
 WEEK = timedelta(days=7)
 THE_LOOP = {
@@ -42,8 +43,7 @@ def first_steps() -> None:
         st.markdown("### Turn your own LLM traffic into a smaller, cheaper, better model")
         st.markdown(":gray[Capture calls, keep the good ones, correct some, train, compare, deploy. Repeat.]")
         with st.container(horizontal=True, gap="small"):
-            if st.button("Load the sample project", type="primary", icon=":material/science:", disabled=not makes):
-                load_sample()
+            sample_button("home_sample", first=True)
             if st.button("New project", icon=":material/create_new_folder:", key="first_project", disabled=not makes):
                 project_dialog()
         st.caption(
@@ -56,15 +56,6 @@ def first_steps() -> None:
                 st.markdown(f":primary[:material/{page_named(name).icon}:] :gray[{number}]")
                 st.markdown(f"**{name.capitalize()}**")
                 st.caption(what)
-
-
-def load_sample() -> None:
-    """Start the sample's traffic and open its project."""
-    with reported_errors():
-        job = current_studio().sample.start(current_actor())
-        if job.project_id:
-            open_project(current_studio().projects.get(job.project_id).name)
-        st.rerun()
 
 
 def connect(project: Project) -> None:

@@ -29,8 +29,13 @@ CALLS = 120
 
 @pytest.fixture(scope="module")
 def explored(studio_server: RunningStudio) -> Iterator[Explored]:
-    """A project with calls of every kind; nothing of it depends on what other tests leave behind."""
+    """A project with calls of every kind; nothing of it depends on what other tests leave behind.
+
+    It is never the oldest one: the address names every project but that.
+    """
     studio = build_studio(studio_server.settings)
+    if not studio.projects.all():
+        studio.projects.create(Actor.operator(), "Older")
     project = studio.projects.create(Actor.operator(), NAME)
     add(studio, project, [call(project, number) for number in range(CALLS)])
     yield studio, project

@@ -1,4 +1,4 @@
-"""What one does with calls: add them to a dataset, send them to label, mark them as golden; load the sample."""
+"""What one does with calls: add them to a dataset, send them to label, mark them as golden."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from studio.ui.capture import place
 from studio.ui.capture.listing import ASKED
 from studio.ui.label.send import free_name
 from studio.ui.navigation import page_path
-from studio.ui.state import current_actor, current_studio, open_project, reported_errors
+from studio.ui.state import current_actor, current_studio, reported_errors
 
 NEW = "New dataset"
 Uids = tuple[str, ...]
@@ -127,12 +127,3 @@ def _dataset(project: Project, chosen: str, name: str) -> Dataset:
     if chosen == NEW:
         return datasets.create(current_actor(), project.id, name)
     return next(dataset for dataset in datasets.all(project.id) if dataset.name == chosen)
-
-
-def load_sample() -> None:
-    """Send the sample project's calls, and open it."""
-    with reported_errors():
-        job = current_studio().sample.start(current_actor())
-        if job.project_id:
-            open_project(current_studio().projects.get(job.project_id).name)
-        st.rerun()

@@ -7,9 +7,9 @@ import streamlit as st
 from storage.tables import Project
 from studio.access.actor import Role
 from studio.capture.sources import SOURCES, Source
-from studio.ui.capture.actions import load_sample
 from studio.ui.capture.import_dialog import import_dialog
 from studio.ui.navigation import page_named
+from studio.ui.sample import sample_button
 from studio.ui.settings.secret import show_once
 from studio.ui.state import current_actor, current_studio, reported_errors
 
@@ -95,8 +95,7 @@ def first_calls(project: Project) -> None:
     with st.container(horizontal=True, gap="small"):
         if st.button("Import a file", icon=":material/upload_file:", key="first_import", disabled=not makes):
             import_dialog(project)
-        if st.button("Load the sample project", icon=":material/science:", key="first_sample", disabled=not makes):
-            load_sample()
+        sample_button("first_sample")
 
 
 def _wait_for_calls(project_id: str) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 from storage.tables import Project
 from studio.capture.explorer.answers import Sort
 from studio.capture.filters import LogFilter
+from studio.ui.address import address, put_address
 from studio.ui.capture.address import CONDITIONS, OWN, PLACE, Query, changed, criteria_of, first, sort_of, without
 
 KEPT = "capture_address"
@@ -32,13 +33,13 @@ def keep() -> None:
 
 def here() -> Query:
     """The parameters of this page's address."""
-    return {name: st.query_params.get_all(name) for name in st.query_params}
+    return address()
 
 
 def go(query: Mapping[str, list[str]]) -> None:
     """Change the address at once; what other parts of the app keep in it stays."""
     if here() != query:
-        st.query_params.from_dict(query)
+        put_address(query)
         keep()
 
 

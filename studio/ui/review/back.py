@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
+from studio.ui.address import put_address
+
 
 def back_to_list() -> None:
     """A quiet button to the list."""
     if st.button("All sessions", type="tertiary", icon=":material/arrow_back:", key="all_sessions"):
-        st.query_params.clear()
+        put_address({})
         st.rerun()

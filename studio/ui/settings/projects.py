@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from studio.ui.formats import ago, plain
+from studio.ui.sample import sample_button
 from studio.ui.state import current_actor, current_studio, open_project, reported_errors
 
 
@@ -12,8 +13,10 @@ def projects_tab() -> None:
     """Every project; a new one is opened at once."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.caption("One project per GenAI feature. Everything else belongs to one.", width="content")
-        if st.button("New project", icon=":material/create_new_folder:", type="primary", key="new_project"):
-            project_dialog()
+        with st.container(horizontal=True, width="content", gap="small"):
+            sample_button("projects_sample")
+            if st.button("New project", icon=":material/create_new_folder:", type="primary", key="new_project"):
+                project_dialog()
     for project in current_studio().projects.all():
         with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f":material/folder: **{plain(project.name)}**", width=260)

@@ -113,6 +113,19 @@ def test_what_somebody_types_goes_into_the_address_and_back_to_the_first_page(br
     assert address(app)["range"] == ["1h"] and prompts(app)
 
 
+def test_filters_work_in_a_project_that_is_not_the_first_one(browser_of: Open, studio: Studio) -> None:
+    studio.projects.create(Actor.operator(), "older")
+    project = studio.projects.create(Actor.operator(), "support")
+    with studio.database.write() as session:
+        insert_entries(session, [call(project, number) for number in range(5)])
+    app = browser_of(Role.VIEWER).open("capture", project="support", status="error")
+    app.text_input(key="q").set_value("ticket 3").run()
+    assert not app.exception and prompts(app)[0].startswith("Ticket 3")
+    assert address(app) == {"project": ["support"], "status": ["error"], "q": ["ticket 3"]}
+    app.text_input(key="q").set_value("").run()
+    assert not app.exception and address(app) == {"project": ["support"], "status": ["error"]}
+
+
 def test_a_call_opens_from_its_address(browser_of: Open, calls: Project) -> None:
     app = browser_of(Role.EDITOR).open("capture", call="u5")
     shown = drawn(app, "open_call")

@@ -137,3 +137,6 @@ def test_a_link_to_a_session_opens_its_project(browser_of: Open, studio: Studio,
     made = started(studio, dataset)
     app = browser_of(Role.EDITOR).open("review", session=made.id)
     assert app.session_state["project"] == "support" and "has the chair" in texts(app)
+    back = app.button(key="all_sessions").click().run()
+    assert not back.exception and "session" not in back.query_params
+    assert back.session_state["project"] == "support"
