@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     )
     journal_fsync: Literal["never", "interval", "always"] = Field(
         "interval",
-        description="When the disk must hold what was recorded: never, interval (within 50 ms) or always (at once).",
+        description="When the disk must hold what was recorded: never, interval (within 200 ms) or always (at once).",
     )
     journal_max_mb: int = Field(
         4096,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -11,6 +13,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from studio.errors import Conflict
 
 KEY_FILE = "master.key"
+MOST_OPENED = 4096
 
 
 class SecretBox:
@@ -38,6 +41,13 @@ class SecretBox:
                 f"A saved secret cannot be read with {self.path}. Put back the key file it was saved with, "
                 "or enter the secret again under Settings, Providers."
             ) from error
+
+
+class OpenedOnce:
+    """Remembers what it has opened, for a process that reads the same secrets every second."""
+
+    def __init__(self, box: SecretBox) -> None:
+        self.decrypt: Callable[[str], str] = lru_cache(MOST_OPENED)(box.decrypt)
 
 
 def _make_key(path: Path) -> None:

@@ -10,7 +10,7 @@ import sys
 
 from storage.database import Database
 from studio.access.keys import ApiKeys
-from studio.access.secrets import SecretBox
+from studio.access.secrets import OpenedOnce, SecretBox
 from studio.deploy.router import RoutingTable
 from studio.gateway.app import Gateway
 from studio.gateway.compose import build_gateway
@@ -26,7 +26,7 @@ SWITCH_S = 0.001
 
 def build(settings: Settings) -> Gateway:
     """The gateway on this installation's database."""
-    database, secrets = Database(settings.database), SecretBox(settings.secrets)
+    database, secrets = Database(settings.database), OpenedOnce(SecretBox(settings.secrets))
     return build_gateway(
         settings,
         keys=ApiKeys(database),
