@@ -22,6 +22,8 @@ NO = frozenset(
 FORMS = ("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%Y")
 FAR = 1e11
 """Numbers above are milliseconds: as seconds they would lie beyond the year 5000."""
+NEAR = 1e8
+"""Numbers below are no times: as seconds they would lie before 1973, when nobody called a model."""
 
 
 def first(row: dict[str, Any], *names: str) -> Any:
@@ -145,18 +147,19 @@ def _moment(value: Any) -> float | None:
     seconds = float(value)
     while seconds > FAR:
         seconds /= 1000
+    if 0 < seconds < NEAR:
+        raise ValueError(value)
     return datetime.fromtimestamp(seconds, UTC).timestamp() if seconds > 0 else None
 
 
 def _moment_of_text(text: str) -> float | None:
-    try:
-        return _moment(float(text))
-    except ValueError:
-        pass
-    try:
-        return _moment(datetime.fromisoformat(text.removesuffix(" UTC")))
-    except ValueError:
-        return _moment(_of_other_form(text))
+    is_day = len(text) == len("20260131") and text.isdigit()
+    for read in (datetime.fromisoformat,) if is_day else (float, datetime.fromisoformat):
+        try:
+            return _moment(read(text.removesuffix(" UTC")))
+        except ValueError:
+            continue
+    return _moment(_of_other_form(text))
 
 
 def _of_other_form(text: str) -> datetime:

@@ -118,6 +118,8 @@ def test_the_same_row_mapped_another_way_is_another_call(tmp_path: Path, run_imp
         ("2023-11-14T23:13:20+01:00", 1_700_000_000),
         ("14.11.2023 22:13:20", 1_700_000_000),
         ("11/14/2023 22:13", 1_699_999_980),
+        ("20231114", 1_699_920_000),
+        ("1.7e9", 1_700_000_000),
         ("", None),
         (None, None),
         (0, None),
@@ -125,6 +127,12 @@ def test_the_same_row_mapped_another_way_is_another_call(tmp_path: Path, run_imp
 )
 def test_times_are_understood_as_people_and_programs_write_them(value: Any, seconds: float | None) -> None:
     assert moment(value, "at") == seconds
+
+
+@pytest.mark.parametrize("value", [20231114, 45_244, "45244.5", "7", "31/31/2023", "yesterday"])
+def test_what_is_no_time_is_refused_rather_than_taken_for_1970(value: Any) -> None:
+    with pytest.raises(Refused, match="cannot be read"):
+        moment(value, "at")
 
 
 @pytest.mark.parametrize(
