@@ -35,7 +35,7 @@ if not captured:
     first_calls(project)
     st.stop()
 
-place.arrive()
+place.arrive(project)
 with st.container(horizontal=True, gap="small", vertical_alignment="center"):
     tab = explorer.tabs()
     explorer.arrivals(project)

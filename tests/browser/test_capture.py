@@ -7,9 +7,10 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, TimeoutError, expect
 
 from storage.tables import Project
 from studio.access.actor import Actor
@@ -100,6 +101,37 @@ def test_filters_live_in_the_address_and_open_again_in_a_fresh_window(
     sign_in(other, studio_server, "/" + address.partition("//")[2].partition("/")[2])
     found(other, 8)
     expect(other.get_by_label("Order", exact=True)).to_have_value("-latency_ms")
+
+
+def test_another_project_opens_without_the_filters_of_this_one(
+    browser_page: Page, studio_server: RunningStudio, explored: Explored
+) -> None:
+    page, (studio, _) = browser_page, explored
+    other = studio.projects.create(Actor.operator(), "Not filtered")
+    add(studio, other, [call(other, number, uid="other") for number in range(20, 23)])
+    open_calls(page, studio_server, "&model=model-1&status=ok")
+    found(page, 8)
+    choose_project(page, "Not filtered")
+    found(page, 3)
+    expect(page).to_have_url(re.compile(r"/capture\?project=Not[+]filtered$"))
+    choose_project(page, NAME)
+    found(page, 8)
+    expect(page).to_have_url(re.compile(r"project=Explored.*model=model-1.*status=ok|model=model-1.*project=Explored"))
+    page.reload()
+    found(page, 8)
+
+
+def choose_project(page: Page, name: str) -> None:
+    """Choose it until it is open: a page that draws itself anew just then can lose a click."""
+    picker = page.get_by_test_id("stSidebar").get_by_role("combobox", name="Project")
+    for _ in range(6):
+        settled(page)
+        with suppress(TimeoutError, AssertionError):
+            picker.click(timeout=10_000)
+            page.get_by_role("option", name=name, exact=True).click(timeout=10_000)
+            expect(picker).to_have_value(name, timeout=20_000)
+            return
+    expect(picker).to_have_value(name)
 
 
 def test_a_call_is_read_as_plain_text_rated_and_left_for_the_next_one(

@@ -68,6 +68,10 @@ class Calls {
     const focus = this.focused();
     this.data = data;
     this.tell = (event) => tell({ ...event, at: Date.now() });
+    if (data.project !== this.project) {
+      this.project = data.project;
+      this.chosen.clear();
+    }
     if (data.filter !== this.filter) {
       this.everything = false;
       this.filter = data.filter;

@@ -46,6 +46,7 @@ def listing(project: Project, newest: int) -> None:
         **_rows_of(page, number),
         **_rail_of(criteria, newest, query),
         "sort": sort_word(sort),
+        "project": project.id,
         "filter": str(sorted((name, values) for name, values in query.items() if name not in ("call", "panel"))),
         "narrowed": narrowed(query),
         "timed": is_custom(query) or SPANS[span_of(query)] is not None,

@@ -13,22 +13,39 @@ from studio.ui.address import address, put_address
 from studio.ui.capture.address import CONDITIONS, OWN, PLACE, Query, changed, criteria_of, first, sort_of, without
 
 KEPT = "capture_address"
+"""The filters of the last visit to each project."""
+LAST = "capture_last"
+"""The project that was shown last, and what the address said of it."""
 BEHIND = "capture_behind"
 """Cursors of the pages that were left behind, so that one gets back to them."""
 
 
-def arrive() -> None:
-    """Bring back the filters of the last visit in this window, unless the address says something itself."""
-    query = here()
-    if not any(name in query for name in OWN) and KEPT in st.session_state:
-        go({**query, **st.session_state[KEPT]})
+def arrive(project: Project) -> None:
+    """Bring back the filters of the last visit to this project, unless the address says something itself.
+
+    What the address still says of a project that was open before means nothing in this one.
+    """
+    before = st.session_state.get(LAST)
+    st.session_state[LAST] = (project.id, _own(here()))
+    if before is not None and before[0] != project.id and before[1] == _own(here()):
+        st.session_state.pop(BEHIND, None)
+        go(without(here(), *OWN))
+    if not _own(here()):
+        go({**here(), **st.session_state.get(KEPT, {}).get(project.id, {})})
     keep()
 
 
 def keep() -> None:
     """Remember the filters and the order for the next visit; not the open call or the page."""
-    left = without(here(), *PLACE, "call", "panel", "live")
-    st.session_state[KEPT] = {name: values for name, values in left.items() if name in OWN}
+    own = _own(here())
+    project_id, _ = st.session_state.get(LAST, ("", {}))
+    kept = st.session_state.get(KEPT, {})
+    st.session_state[KEPT] = {**kept, project_id: without(own, *PLACE, "call", "panel", "live")}
+    st.session_state[LAST] = (project_id, own)
+
+
+def _own(query: Mapping[str, list[str]]) -> Query:
+    return {name: list(values) for name, values in query.items() if name in OWN}
 
 
 def here() -> Query:

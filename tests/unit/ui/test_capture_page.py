@@ -126,6 +126,18 @@ def test_filters_work_in_a_project_that_is_not_the_first_one(browser_of: Open, s
     assert not app.exception and address(app) == {"project": ["support"], "status": ["error"]}
 
 
+def test_filters_of_one_project_do_not_follow_into_another(browser_of: Open, calls: Project, studio: Studio) -> None:
+    other = studio.projects.create(Actor.operator(), "other")
+    with studio.database.write() as session:
+        insert_entries(session, [{**call(other, number), "uid": f"o{number}"} for number in range(3)])
+    app = browser_of(Role.VIEWER).open("capture", status="error", call="u3", q="ticket 3")
+    assert len(prompts(app)) == 1
+    app.sidebar.selectbox(key="project").set_value("other").run()
+    assert not app.exception and len(prompts(app)) == 3 and not address(app)
+    app.sidebar.selectbox(key="project").set_value("support").run()
+    assert len(prompts(app)) == 1 and address(app) == {"q": ["ticket 3"], "status": ["error"]}
+
+
 def test_a_call_opens_from_its_address(browser_of: Open, calls: Project) -> None:
     app = browser_of(Role.EDITOR).open("capture", call="u5")
     shown = drawn(app, "open_call")
