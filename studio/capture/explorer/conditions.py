@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from storage.repositories.log_criteria import FLAGS, RANGE_CONDITIONS, TEXT_CONDITIONS, range_of, values_of
+from studio.capture.explorer.kinds import Counted, Numbers
 from studio.capture.filters import LogFilter
 
 ON_CALLS = ("users", "sessions")
@@ -34,8 +36,8 @@ class Where:
         return " AND ".join(f"({part})" for part in self.parts) or "true"
 
 
-def call_conditions(where: Where, criteria: LogFilter, without: str = "") -> None:
-    """Conditions on the table `call`, except those of one facet."""
+def call_conditions(where: Where, criteria: LogFilter, tag_columns: Mapping[str, str], without: str = "") -> None:
+    """Conditions on the table `call`, except those of one facet. Some tags have columns of their own."""
     for name in ON_CALLS:
         if (values := values_of(criteria, name)) and name != without:
             column = TEXT_CONDITIONS[name]
@@ -48,7 +50,11 @@ def call_conditions(where: Where, criteria: LogFilter, without: str = "") -> Non
             where.add(f"{name} <= {{}}", float(high))
     time_conditions(where, criteria)
     for name, value in criteria.tags:
-        if f"tag:{name}" != without:
+        if f"tag:{name}" == without:
+            continue
+        if own := tag_columns.get(name):
+            where.add(f"{own} = {{}}", value)
+        else:
             number = "SELECT name FROM tag_name WHERE project_id = {} AND tag = {}"
             marked = f"SELECT call FROM call_tag WHERE name = ({number}) AND value = {{}}"
             where.add(f"id IN ({marked})", criteria.project_id, name, value)
@@ -77,9 +83,24 @@ def kind_conditions(where: Where, criteria: LogFilter, without: str = "") -> Non
         where.add(" OR ".join([f"has_{name} = 1" for name in criteria.has if name in FLAGS] or ["false"]))
 
 
-def both_conditions(where: Where, criteria: LogFilter, without: str = "") -> None:
+def kind_masks(counted: Counted, criteria: LogFilter) -> dict[str, Numbers]:
+    """The same conditions, each by its name as which of the counted kinds it lets through."""
+    masks = {"project": counted.among("project_id", [criteria.project_id])}
+    for name, column in TEXT_CONDITIONS.items():
+        if name not in (*ON_CALLS, *LOOKED_UP) and (values := values_of(criteria, name)):
+            masks[name] = counted.among(column, values)
+    if criteria.ratings:
+        masks["ratings"] = counted.among("rating", ["" if each == "none" else each for each in criteria.ratings])
+    if criteria.source:
+        masks["source"] = counted.among("source", [criteria.source])
+    if criteria.has:
+        masks["has"] = counted.having(criteria.has)
+    return masks
+
+
+def both_conditions(where: Where, criteria: LogFilter, tag_columns: Mapping[str, str], without: str = "") -> None:
     """Conditions on the table `call`, its kind's among them."""
-    call_conditions(where, criteria, without)
+    call_conditions(where, criteria, tag_columns, without)
     where.add("project = (SELECT project FROM project WHERE project_id = {})", criteria.project_id)
     kinds = Where(values=where.values)
     kind_conditions(kinds, criteria, without)

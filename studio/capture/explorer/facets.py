@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from storage.repositories.log_criteria import FLAGS
-from studio.capture.explorer.conditions import Where, call_conditions, kind_conditions
+import numpy as np
+
+from studio.capture.explorer.conditions import Where, kind_masks
+from studio.capture.explorer.kinds import Kinds
 from studio.capture.explorer.questions import Question
-from studio.capture.filters import LogFilter
 
 OF_KINDS = {
     "model": ("models", "model"),
@@ -32,12 +33,12 @@ FACETS = (*OF_KINDS, "has")
 Counted = list[tuple[str, int]]
 
 
-def count_facets(question: Question, names: Sequence[str], most: int) -> dict[str, Counted]:
+def count_facets(question: Question, kinds: Kinds, names: Sequence[str], most: int) -> dict[str, Counted]:
     """Values with their calls, most first. A facet is counted with all other conditions on and its own off."""
     found: dict[str, Counted] = {}
     of_kinds = [name for name in names if name in FACETS]
     if of_kinds:
-        found = _of_kinds(question, of_kinds, most)
+        found = _of_kinds(question, kinds, of_kinds, most)
     for name in names:
         if name in OF_CALLS:
             found[name] = _of_calls(question, name, most)
@@ -54,31 +55,17 @@ def tag_names(question: Question, most: int) -> list[str]:
     return [row[0] for row in question.run(f"SELECT tag FROM tag_name WHERE {where.sql} {order}", where)]
 
 
-def _of_kinds(question: Question, names: Sequence[str], most: int) -> dict[str, Counted]:
+def _of_kinds(question: Question, kinds: Kinds, names: Sequence[str], most: int) -> dict[str, Counted]:
     """All of them in one pass over the calls: kinds are counted first."""
-    where = question.start()
-    call_conditions(where, question.criteria)
-    counted = f"SELECT kind, count(*) AS n FROM call WHERE {where.sql} GROUP BY kind"
-    parts = [part for name in names for part in _parts(where, question.criteria, name)]
-    together = " UNION ALL ".join(parts)
-    sql = f"WITH counted AS MATERIALIZED (SELECT kind.*, n FROM kind JOIN ({counted}) USING (kind)) {together}"
+    counted = kinds.counted(question.cursor, *question.kinds())
+    met = kind_masks(counted, question.criteria)
     found: dict[str, Counted] = {}
-    for name, value, calls in sorted(question.run(sql, where), key=lambda row: (-row[2], row[1])):
-        if len(found.setdefault(name, [])) < most:
-            found[name].append((value, int(calls)))
+    for name in names:
+        condition, column = ("has", "") if name == "has" else OF_KINDS[name]
+        chosen = np.logical_and.reduce([mask for on, mask in met.items() if on != condition])
+        values = counted.by_flag(chosen) if name == "has" else counted.by(column, chosen)
+        found[name] = sorted(values, key=lambda each: (-each[1], each[0]))[:most]
     return found
-
-
-def _parts(where: Where, criteria: LogFilter, name: str) -> Iterator[str]:
-    condition, column = ("has", "") if name == "has" else OF_KINDS[name]
-    others = Where(values=where.values)
-    others.add("project_id = {}", criteria.project_id)
-    kind_conditions(others, criteria, without=condition)
-    if name != "has":
-        yield f"SELECT '{name}', {column}, sum(n) FROM counted WHERE {others.sql} GROUP BY {column}"
-        return
-    for each in FLAGS:
-        yield f"SELECT 'has', '{each}', sum(n) FROM counted WHERE {others.sql} AND has_{each} = 1 HAVING sum(n) > 0"
 
 
 def _of_calls(question: Question, name: str, most: int) -> Counted:
@@ -91,10 +78,13 @@ def _of_calls(question: Question, name: str, most: int) -> Counted:
 
 
 def _of_tag(question: Question, name: str, most: int) -> Counted:
-    calls, where = question.where(without=name), Where()
-    where.values = calls.values
-    number = "SELECT name FROM tag_name WHERE project_id = {} AND tag = {}"
-    where.add(f"name = ({number})", question.criteria.project_id, name.removeprefix("tag:"))
-    where.parts.append(f"call IN (SELECT id FROM call WHERE {calls.sql})")
+    calls, tag = question.where(without=name), name.removeprefix("tag:")
     order = f"GROUP BY value ORDER BY 2 DESC, 1 LIMIT {most}"
+    if column := question.tag_columns.get(tag):
+        sql = f"SELECT {column} AS value, count(*) FROM call WHERE {calls.sql} AND {column} IS NOT NULL {order}"
+        return question.run(sql, calls)
+    where = Where(values=calls.values)
+    number = "SELECT name FROM tag_name WHERE project_id = {} AND tag = {}"
+    where.add(f"name = ({number})", question.criteria.project_id, tag)
+    where.parts.append(f"call IN (SELECT id FROM call WHERE {calls.sql})")
     return question.run(f"SELECT value, count(*) FROM call_tag WHERE {where.sql} {order}", where)

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from studio.capture.explorer.answers import SORTS, Point, Sort
-from studio.capture.explorer.conditions import Where, as_moment, both_conditions, microseconds, time_conditions
+from studio.capture.explorer.conditions import (
+    Where,
+    as_moment,
+    both_conditions,
+    call_conditions,
+    microseconds,
+    time_conditions,
+)
+from studio.capture.explorer.kinds import Numbers
 from studio.capture.filters import LogFilter
 from studio.errors import InvalidInput
 
@@ -38,8 +47,23 @@ class Question:
     def where(self, without: str = "") -> Where:
         """The filter's conditions on the table `call`."""
         where = self.start()
-        both_conditions(where, self.criteria, without)
+        both_conditions(where, self.criteria, self.tag_columns, without)
         return where
+
+    @cached_property
+    def tag_columns(self) -> dict[str, str]:
+        """Columns of the project's tags that have one."""
+        where = Where(["place IS NOT NULL"])
+        where.add("project_id = {}", self.criteria.project_id)
+        return dict(self.run(f"SELECT tag, place FROM tag_name WHERE {where.sql}", where))
+
+    def kinds(self) -> tuple[Numbers, Numbers]:
+        """Kinds and how many calls each has, whatever the filter says about kinds."""
+        where = self.start()
+        call_conditions(where, self.criteria, self.tag_columns)
+        self.cursor.execute(f"SELECT kind, count(*) AS calls FROM call WHERE {where.sql} GROUP BY kind", where.values)
+        found = self.cursor.fetchnumpy()
+        return found["kind"], found["calls"]
 
     def start(self) -> Where:
         """Nothing but which ids are meant at all."""
@@ -111,8 +135,12 @@ class Question:
         sums = "count(*), sum(cost_usd), sum(prompt_tokens), sum(completion_tokens)"
         some = f" FILTER (WHERE id % {every} = 0)" if every > 1 else ""
         middle = f"quantile_cont(latency_ms, [0.5, 0.95]){some}, quantile_cont(first_token_ms, 0.5){some}"
-        of = f"{number} AS step, status, {sums}, {middle}"
-        return self.run(f"SELECT {of} FROM call JOIN kind USING (kind) WHERE {where.sql} GROUP BY step, status", where)
+        counted = f"SELECT {number} AS step, status, {sums}, {middle} FROM call WHERE {where.sql} GROUP BY step, status"
+        return self.run(
+            f"SELECT step, value, counted.* EXCLUDE (step, status) FROM ({counted}) AS counted"
+            " JOIN status USING (status)",
+            where,
+        )
 
 
 def _continue(where: Where, column: str, descending: bool, after: str | None) -> None:

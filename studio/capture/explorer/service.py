@@ -33,6 +33,7 @@ from studio.errors import InvalidInput
 if TYPE_CHECKING:
     from studio.capture.explorer.columns import Columns
     from studio.capture.explorer.follow import Follower
+    from studio.capture.explorer.kinds import Kinds
 
 FEW = 300
 """Calls that are looked up one by one in the text index."""
@@ -46,6 +47,7 @@ class _Asked:
     """A question, and down to which id its words were searched (0: all)."""
 
     question: Question
+    kinds: Kinds
     back_to: int = 0
 
 
@@ -96,7 +98,10 @@ class Explorer:
     def facets(self, criteria: LogFilter, names: Sequence[str] = FACETS, most: int = 50) -> dict[str, list[FacetValue]]:
         """Values to filter by; of a search that stopped early, those of the calls it found."""
         with self._ask(criteria) as asked:
-            found = by_sql.facets(self.logs, criteria) if asked is None else count_facets(asked.question, names, most)
+            if asked is None:
+                found = by_sql.facets(self.logs, criteria)
+            else:
+                found = count_facets(asked.question, asked.kinds, names, most)
         return label_facets(self.database, criteria.project_id, {name: found.get(name, []) for name in names})
 
     def tag_names(self, criteria: LogFilter, most: int = 100) -> list[str]:
@@ -171,20 +176,19 @@ class Explorer:
                 cursor.close()
 
     def _asked(self, columns: Columns, cursor: object, criteria: LogFilter, below: int | None) -> _Asked:
-        looked_up = self._looked_up(criteria)
+        kinds, looked_up = columns.facts_of_kinds, self._looked_up(criteria)
         if not has_words(criteria):
-            return _Asked(Question(cursor, criteria, looked_up, below))
+            return _Asked(Question(cursor, criteria, looked_up, below), kinds)
         if below is None:
             plain = Question(cursor, criteria, looked_up)
             if plain.count() <= FEW:
-                return _Asked(
-                    Question(cursor, criteria, matching_of(self.database, criteria.text, plain.newest_ids(FEW)))
-                )
+                few = matching_of(self.database, criteria.text, plain.newest_ids(FEW))
+                return _Asked(Question(cursor, criteria, few), kinds)
             found = self.searches.of(criteria.project_id, criteria.text, columns.position[0])
         else:
             found = find_matches(self.database, criteria.project_id, criteria.text, below)
         chosen = found.ids if looked_up is None else sorted({*found.ids} & {*looked_up})
-        return _Asked(Question(cursor, criteria, chosen), found.back_to)
+        return _Asked(Question(cursor, criteria, chosen), kinds, found.back_to)
 
     def _looked_up(self, criteria: LogFilter) -> list[int] | None:
         """Ids of the calls that the database finds by its own indexes: traces, calls chosen by hand."""

@@ -7,6 +7,7 @@ import io
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -26,6 +27,7 @@ from studio.capture.enrich.signature import signature
 from studio.capture.entries import prompt_hash
 from studio.capture.explorer import follow, matches
 from studio.capture.explorer.answers import Sort
+from studio.capture.explorer.columns import TAG_COLUMNS
 from studio.capture.explorer.embedding import Vectors, make_vectors
 from studio.capture.explorer.export import COLUMNS
 from studio.capture.explorer.service import Explorer
@@ -167,6 +169,23 @@ def test_new_calls_join_a_search_that_was_made_before(explorer: Explorer, write:
     assert explorer.count(criteria) == Count(400, True)
     write([call(project, 400), call(project, 401, "something else")])
     assert explorer.count(criteria) == Count(401, True)
+
+
+def test_tags_beyond_those_with_columns_of_their_own_are_found_alike(
+    explorer: Explorer, write: Write, project: Project
+) -> None:
+    names = [f"t{number:02}" for number in range(len(TAG_COLUMNS) + 3)]
+    tagged = [{name: str(number % (at + 2)) for at, name in enumerate(names)} for number in range(12)]
+    write([call(project, number, tags=tags) for number, tags in enumerate(tagged)])
+    write([call(project, 12, tags={names[0]: "late", names[-1]: "late"})])
+    for name in (names[0], names[-2], names[-1]):
+        wanted = Counter(tags[name] for tags in tagged) + Counter({"late": 1 if name in (names[0], names[-1]) else 0})
+        found = explorer.facets(LogFilter(project.id), (f"tag:{name}",))[f"tag:{name}"]
+        assert {value.value: value.calls for value in found} == wanted
+    both = LogFilter(project.id, tags=((names[0], "1"), (names[-1], "1")))
+    assert [row.uid for row in explorer.page(both).rows] == ["u00001"]
+    assert explorer.facets(both, ("model",))["model"][0].calls == 1
+    assert set(explorer.tag_names(LogFilter(project.id))) == set(names)
 
 
 def test_points_have_no_holes_and_percentiles_of_answered_calls_only(
