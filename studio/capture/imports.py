@@ -67,10 +67,12 @@ class Imports:
         *,
         format: str | None = None,
         mapping: Mapping[str, Any] | None = None,
+        group: str = "",
     ) -> Job:
         """Import the file as a job. People of the studio import what they uploaded; the operator, any file.
 
-        Without a format each file is recognised by its rows; a mapping alone means columns of one's own.
+        Without a format each file is recognised by its rows; a mapping alone means columns of one's own. Files that
+        are imported together name the same group.
         """
         path, chosen = Path(path).resolve(), read_mapping(mapping)
         if actor.person_id is not None and not path.is_relative_to(self.uploads.folder):
@@ -82,6 +84,7 @@ class Imports:
             raise InvalidInput(missing)
         preview_of(path, filename, format, chosen, rows=1)
         spec = {"path": str(path), "project_id": project_id, "filename": filename, "format": format, "mapping": chosen}
+        spec |= {"group": group} if group else {}
         title = f"Import {os.path.basename(filename)[:100] or path.name}"
         return self.jobs.submit(actor, "import", spec, title=title, project_id=project_id, needs=Role.EDITOR)
 

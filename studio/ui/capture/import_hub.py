@@ -42,7 +42,7 @@ def _wait(project: Project, job_id: str) -> None:
     if job.status not in UNFINISHED:
         if job.status == "succeeded":
             state.wait_for(None)
-            state.choose_upload(project.id, str(job.result["upload"]))
+            state.choose_uploads(project.id, [str(job.result["upload"])])
         st.rerun()
     st.markdown(f"**{plain(job.title)}**")
     doing = current_studio().jobs.waits_for(job) if job.status == "queued" else job.progress_text or "Working"

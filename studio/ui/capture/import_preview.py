@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -12,10 +13,12 @@ from storage.tables import Project
 from studio.capture.import_preview import PartPreview, Preview
 from studio.capture.import_uploads import Upload
 from studio.capture.importers.catalog import COLUMNS
+from studio.capture.importers.columns import lacks
 from studio.errors import StudioError
 from studio.ui.capture import import_state as state
 from studio.ui.capture.import_mapping import mapping_editor
 from studio.ui.capture.import_result import refused_rows
+from studio.ui.capture.import_state import Reading
 from studio.ui.formats import plain
 from studio.ui.state import current_actor, current_studio, reported_errors
 
@@ -25,36 +28,84 @@ ROW_HEIGHT = 34
 MOST_SHOWN, FEW_SHOWN = 8, 4
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A file as it is read with what is chosen on the screen."""
+
+    preview: Preview
+    reading: Reading
+
+    @property
+    def ready(self) -> bool:
+        """Whether an import would take something of its first rows."""
+        return is_ready(self.preview)
+
+
+def is_ready(preview: Preview) -> bool:
+    """Whether an import would take something of the first rows."""
+    return not preview.lacks and bool(preview.calls or preview.feedback)
+
+
 def preview_and_start(project: Project, upload: Upload) -> None:
-    """The preview with what can be changed about it, and the button that starts the import."""
-    _headline(upload)
+    """The preview of the only file with what can be changed about it, and the button that starts the import."""
+    if headline(upload, "Choose another"):
+        state.forget_uploads()
+        st.rerun(scope="fragment")
+    shown = preview_form(upload)
+    if shown is None or not primary("Import", "upload", disabled=not shown.ready):
+        return
+    with reported_errors():
+        current_studio().imports.start(
+            *(current_actor(), project.id, upload.path, upload.name),
+            format=shown.reading.format or None,
+            mapping=shown.reading.mapping,
+        )
+        state.close()
+        st.rerun()
+
+
+def preview_form(upload: Upload) -> Shown | None:
+    """How the file reads, and how else it could be read; None where it cannot be read at all."""
+    before = state.reading_of(upload.id)
     try:
-        preview = _preview(upload, EACH, None)
-        format = _format(preview, upload)
+        preview = read_first(upload, before)
+        format = _format(preview, upload, before.format)
         if format not in (EACH, preview.format):
-            preview = _preview(upload, format, None)
+            preview = read_first(upload, Reading(format))
         mapping = None
         if preview.format == COLUMNS and format:
             mapping = mapping_editor(preview, key=f"import_map_{upload.id}")
-            preview = _preview(upload, COLUMNS, mapping)
+            preview = read_first(upload, Reading(COLUMNS, mapping)) if mapping else _of_nothing(preview)
     except StudioError as error:
         st.error(plain(error.message), icon=":material/error:")
-        return
+        return None
     _parts(preview.parts)
     _looks(preview)
-    _start(project, upload, preview, format, mapping)
+    if not preview.lacks and not is_ready(preview):
+        st.warning("None of the first rows can be imported as this. Change what the file is read as.")
+    return Shown(preview, Reading(format, mapping))
 
 
-def _headline(upload: Upload) -> None:
+def _of_nothing(preview: Preview) -> Preview:
+    """The preview where every column is left out."""
+    return replace(preview, calls=[], feedback=[], errors=[], mapping={}, lacks=lacks({}))
+
+
+def headline(upload: Upload, back: str) -> bool:
+    """The file's name, and the way back; whether that was asked for."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f":material/description: **{plain(upload.name)}**", width="content")
         st.space("stretch")
-        if st.button("Choose another", key="import_again", type="tertiary", icon=":material/undo:"):
-            state.forget_upload()
-            st.rerun(scope="fragment")
+        return st.button(back, key="import_again", type="tertiary", icon=":material/undo:")
 
 
-def _format(preview: Preview, upload: Upload) -> str:
+def primary(name: str, icon: str, *, disabled: bool) -> bool:
+    """The dialog's main button, at its end; whether it was pressed."""
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        return st.button(name, type="primary", key="import_now", icon=f":material/{icon}:", disabled=disabled)
+
+
+def _format(preview: Preview, upload: Upload, before: str) -> str:
     """What the file is read as; `EACH`, for archives, leaves every file what it is."""
     labels = current_studio().imports.formats()
     labels = {EACH: "Each file as what it is", **labels} if preview.parts else labels
@@ -62,13 +113,13 @@ def _format(preview: Preview, upload: Upload) -> str:
         chosen: str = st.selectbox(
             "Recognised as",
             list(labels),
-            index=0 if preview.parts else list(labels).index(preview.format),
+            index=list(labels).index(before or (EACH if preview.parts else preview.format)),
             format_func=labels.__getitem__,
             key=f"import_format_{upload.id}",
             help="By what its rows hold. Change it where that is not what they are.",
             width=320,
         )
-        told = [f"{preview.layout}, {_size(preview.size)}", *preview.notes]
+        told = [f"{preview.layout}, {size_of(preview.size)}", *preview.notes]
         st.caption(plain(" · ".join(note.rstrip(".") for note in told)))
     return chosen
 
@@ -137,21 +188,9 @@ def _table(rows: list[dict[str, Any]], shown: int = MOST_SHOWN) -> None:
     st.dataframe(frame, hide_index=True, row_height=ROW_HEIGHT, height=min(len(rows), shown) * ROW_HEIGHT + 38)
 
 
-def _start(
-    project: Project, upload: Upload, preview: Preview, format: str, mapping: dict[str, list[str]] | None
-) -> None:
-    ready = not preview.lacks and bool(preview.calls or preview.feedback)
-    if not ready and not preview.lacks:
-        st.warning("None of the first rows can be imported as this. Change what the file is read as.")
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        clicked = st.button("Import", type="primary", key="import_now", icon=":material/upload:", disabled=not ready)
-    if clicked:
-        with reported_errors():
-            current_studio().imports.start(
-                current_actor(), project.id, upload.path, upload.name, format=format or None, mapping=mapping
-            )
-            state.close()
-            st.rerun()
+def read_first(upload: Upload, reading: Reading) -> Preview:
+    """How the first rows read. Raises InvalidInput."""
+    return _preview(upload, reading.format, reading.mapping)
 
 
 @st.cache_data(ttl=600, max_entries=200, show_spinner="Reading the first rows", hash_funcs={Upload: lambda one: one.id})
@@ -163,5 +202,6 @@ def _first(calls: list[Any]) -> str:
     return f"first {len(calls)}" if len(calls) > 1 else str(len(calls))
 
 
-def _size(size: int) -> str:
+def size_of(size: int) -> str:
+    """Bytes as people read them."""
     return f"{size:,} bytes" if size < 10_000 else f"{size / 1e3:,.0f} kB" if size < 1e7 else f"{size / 1e6:,.0f} MB"

@@ -13,17 +13,40 @@ from studio.ui.state import current_studio
 
 ROW_HEIGHT = 34
 MOST_SHOWN = 8
+MOST_LINES = 4
 
 
-def import_result(job: Job) -> None:
-    """The outcome of a job that has ended."""
-    result = job.result
-    text = f"**{result.get('imported', 0):,}** calls imported, {result.get('duplicates', 0):,} were here already."
+COUNTS = ("imported", "duplicates", "feedback", "held_back", "skipped")
+
+
+def import_results(jobs: list[Job]) -> None:
+    """The outcome of imports that have ended: a line for each, or one line for very many; and refused rows."""
+    if len(jobs) > MOST_LINES:
+        sums = {name: sum(job.result.get(name) or 0 for job in jobs) for name in COUNTS}
+        _line(f"{len(jobs)} files", {**sums, "why_skipped": {}})
+    for job in jobs:
+        if len(jobs) <= MOST_LINES:
+            _line(_name(job), job.result)
+        _refused(job)
+
+
+def _line(name: str, result: dict[str, Any]) -> None:
+    imported, known = result.get("imported", 0), result.get("duplicates", 0)
+    before = f"{known:,} {'was' if known == 1 else 'were'} here already."
+    text = f"{name}: **{imported:,}** {_calls(imported)} imported, {before}"
     st.success(" ".join([text, *_beside(result)]), icon=":material/check:")
+
+
+def _name(job: Job) -> str:
+    return plain(str(job.spec.get("filename") or job.title))
+
+
+def _refused(job: Job) -> None:
+    result, name = job.result, _name(job)
     if errors := result.get("errors"):
-        rows = "1 row" if errors == 1 else f"{errors:,} rows"
-        with st.expander(f"{rows} could not be read", icon=":material/warning:", key="row_errors"):
-            refused_rows(result["first_errors"], key="row_error_table")
+        title = f"{_rows(errors)} of {name} could not be read"
+        with st.expander(title, icon=":material/warning:", key=f"row_errors_{job.id}"):
+            refused_rows(result["first_errors"], key=f"row_error_table_{job.id}")
             _download(job)
 
 
@@ -47,16 +70,24 @@ def refused_rows(rows: list[dict[str, Any]], *, key: str | None = None) -> None:
     )
 
 
+def _calls(n: int) -> str:
+    return "call" if n == 1 else "calls"
+
+
+def _rows(n: int) -> str:
+    return f"{n:,} {'row' if n == 1 else 'rows'}"
+
+
 def _beside(result: dict[str, Any]) -> list[str]:
     """Further sentences, where there is something to tell."""
     told = []
     if given := result.get("feedback"):
         told.append(f"{given:,} pieces of feedback put on calls.")
     if held := result.get("held_back"):
-        told.append(f"{held:,} calls kept out by the project's privacy settings.")
+        told.append(f"{held:,} {_calls(held)} kept out by the project's privacy settings.")
     if skipped := result.get("skipped"):
         why = "; ".join(plain(reason.rstrip(".")) for reason in list(result.get("why_skipped") or {})[:2])
-        told.append(f"{skipped:,} rows left out, for they are no calls ({why}).")
+        told.append(f"{_rows(skipped)} left out: no calls{f' ({why})' if why else ''}.")
     return told
 
 
@@ -66,7 +97,7 @@ def _download(job: Job) -> None:
         data=lambda: b"".join(current_studio().imports.error_rows(job)),
         file_name="refused-rows.csv",
         mime="text/csv",
-        key="row_errors_download",
+        key=f"row_errors_download_{job.id}",
         icon=":material/download:",
         on_click="ignore",
     )
