@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 
 from storage.repositories.log_conditions import flag, one_of
 from storage.repositories.log_criteria import FLAGS
-from storage.repositories.log_search import SEARCH, matches_sqlite, postgres_query, search_document
+from storage.repositories.log_search import SEARCH, loose_query, matches_sqlite, postgres_query, search_document
 from storage.tables import LogChange, LogEntry, LogTag
 
 SNIPPET = 180
@@ -93,17 +93,18 @@ class LogIndexRepository:
         query = select(SEARCH.c.rowid).where(matches_sqlite(words)[0], SEARCH.c.rowid < below)
         return [row[0] for row in self._plain(query.order_by(SEARCH.c.rowid.desc()).limit(limit))]
 
-    def matching_within(self, words: str, project_id: str, bits: int, stretch: int) -> list[int]:
-        """PostgreSQL: ids of the project's calls of one stretch of ids in which the words occur."""
-        wanted = postgres_query(words, f"#p{project_id}", f"#{bits}.{stretch}")
+    def matching_within(self, words: str, project_id: str, bits: int, stretch: int, loosely: bool = False) -> list[int]:
+        """PostgreSQL: ids of the project's calls of one stretch of ids in which the words occur, or may occur."""
+        lies = f"#p{project_id}", f"#{bits}.{stretch}"
+        wanted = loose_query(words, *lies) if loosely else postgres_query(words, *lies)
         return [row[0] for row in self._plain(select(col(LogEntry.id)).where(search_document().op("@@")(wanted)))]
 
-    def matching_of(self, words: str, ids: Sequence[int]) -> list[int]:
-        """Those of a few calls in which the words occur."""
+    def matching_of(self, words: str, project_id: str, ids: Sequence[int]) -> list[int]:
+        """Those of a few calls of the project in which the words occur."""
         if self.sqlite:
             query = select(SEARCH.c.rowid).where(matches_sqlite(words)[0], SEARCH.c.rowid.in_(ids))
         else:
-            found = search_document().op("@@")(postgres_query(words))
+            found = search_document().op("@@")(postgres_query(words, f"#p{project_id}"))
             query = select(col(LogEntry.id)).where(found, col(LogEntry.id).in_(ids))
         return [row[0] for row in self._plain(query)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
@@ -66,8 +67,25 @@ def postgres_query(words: str, *lexemes: str) -> Any:
     if typing:
         unfinished = "'" + tokens[-1].replace("\\", " ").replace("'", "''") + "':*"
         parts[-1] = func.to_tsquery(simple, unfinished)
-    parts += [cast(f"'{lexeme}'", TSQUERY) for lexeme in lexemes]
-    return reduce(lambda left, right: left.op("&&")(right), parts)
+    return reduce(lambda left, right: left.op("&&")(right), parts + _lying(lexemes))
+
+
+def rest_on_reading(words: str) -> tuple[bool, bool]:
+    """What PostgreSQL's index cannot tell, or not soon: words in a row or with signs in them; an unfinished word."""
+    tokens, typing = search_tokens(words)
+    return not all(token.isalnum() for token in tokens), typing
+
+
+def loose_query(words: str, *lexemes: str) -> Any:
+    """What the index tells soon of any such call: it has the finished words, wherever they are."""
+    tokens, typing = search_tokens(words)
+    finished = tokens[:-1] if typing else tokens
+    parts: list[Any] = [func.plainto_tsquery(literal_column("'simple'"), token) for token in finished]
+    return reduce(lambda left, right: left.op("&&")(right), parts + _lying(lexemes))
+
+
+def _lying(lexemes: Sequence[str]) -> list[Any]:
+    return [cast(f"'{lexeme}'", TSQUERY) for lexeme in lexemes]
 
 
 def matches_postgres(criteria: Criteria) -> list[Any]:

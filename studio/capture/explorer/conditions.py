@@ -41,7 +41,8 @@ def call_conditions(where: Where, criteria: LogFilter, tag_columns: Mapping[str,
     for name in ON_CALLS:
         if (values := values_of(criteria, name)) and name != without:
             column = TEXT_CONDITIONS[name]
-            where.add(f"coalesce({column}, '') IN (SELECT unnest({{}}))", list(values))
+            among = f"{column} IN ({', '.join(['{}'] * len(values))})"
+            where.add(f"{among} OR {column} IS NULL" if "" in values else among, *values)
     for name in RANGE_CONDITIONS:
         low, high = range_of(criteria, name)
         if low is not None:

@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 
 from storage.database import Database
 from storage.repositories.log_index import LogIndexRepository
-from storage.repositories.log_search import STRETCHES
+from storage.repositories.log_search import STRETCHES, rest_on_reading
 
 MOST = 20_000
 """Matches that are looked at for one search; a word that is in more calls is counted 'at least'."""
 BUDGET_S = 0.04
 FIRST, THEN = 1_000, 8_000
+STEP_S = 0.01
 FEW, MANY = 200, 5_000
+READ, ENOUGH_READ, RARE = 128, 256, 0.05
+"""Calls read at once where the index cannot tell; how many show that an unfinished word is rare enough for it."""
 KEPT = 16
 
 
@@ -77,34 +80,67 @@ class Searches:
         return find_matches(self.database, project_id, words, newest + 1)
 
 
-def matching_of(database: Database, words: str, ids: list[int]) -> list[int]:
-    """Those of a few calls in which the words occur."""
+def matching_of(database: Database, words: str, project_id: str, ids: list[int]) -> list[int]:
+    """Those of a few calls of the project in which the words occur."""
     with database.read() as session:
-        return LogIndexRepository(session).matching_of(words, ids) if ids else []
+        return LogIndexRepository(session).matching_of(words, project_id, ids) if ids else []
 
 
 def _rows(reader: LogIndexRepository, words: str, below: int) -> Iterator[tuple[list[int], int]]:
     """SQLite's text index gives its rows in order."""
     size = FIRST
     while below > 0:
+        began = time.monotonic()
         ids = reader.matching_before(words, below, size)
         below = ids[-1] if len(ids) == size else 0
-        size = THEN
+        size = min(THEN, max(FIRST // 4, int(size * STEP_S / max(time.monotonic() - began, 1e-6))))
         yield ids, below
 
 
 def _stretches(reader: LogIndexRepository, project_id: str, words: str, below: int) -> Iterator[tuple[list[int], int]]:
     """PostgreSQL's gives all rows of a stretch of ids: long ones where there are few."""
-    level = 0
+    in_a_row, unfinished = rest_on_reading(words)
+    level, reading = 0, Reading(reader, words, project_id) if in_a_row or unfinished else None
     while below > 0:
         bits = STRETCHES[level]
         stretch = (below - 1) >> bits
-        ids = sorted(
-            (each for each in reader.matching_within(words, project_id, bits, stretch) if each < below), reverse=True
-        )
+        found = reader.matching_within(words, project_id, bits, stretch, loosely=reading is not None)
+        ids = sorted((each for each in found if each < below), reverse=True)
         below = stretch << bits
         if len(ids) < FEW:
             level = min(level + 1, len(STRETCHES) - 1)
         elif len(ids) > MANY:
             level = max(level - 1, 0)
-        yield ids, below
+        if reading is None:
+            yield ids, below
+            continue
+        for some, back_to in reading.of(ids, below):
+            yield some, back_to
+            if not in_a_row and reading.is_in_vain:  # the index knows such a word soon
+                below, level, reading = back_to, 0, None
+                break
+
+
+class Reading:
+    """Looks for the words in the calls themselves, a few at a time.
+
+    PostgreSQL's index keeps no positions, so that every call that has all words of a phrase is read at once; and it
+    gathers all calls of all words that begin like an unfinished one. Both take long just where many calls match.
+    """
+
+    def __init__(self, reader: LogIndexRepository, words: str, project_id: str) -> None:
+        self.reader, self.words, self.project_id = reader, words, project_id
+        self.read = self.found = 0
+
+    @property
+    def is_in_vain(self) -> bool:
+        """Whether few of the calls that were read have the words."""
+        return self.read >= ENOUGH_READ and self.found < self.read * RARE
+
+    def of(self, ids: list[int], down_to: int) -> Iterator[tuple[list[int], int]]:
+        """Those of the calls, newest first, that have the words, and how far back they are read."""
+        for start in range(0, max(len(ids), 1), READ):
+            some = ids[start : start + READ]
+            found = sorted(self.reader.matching_of(self.words, self.project_id, some), reverse=True) if some else []
+            self.read, self.found = self.read + len(some), self.found + len(found)
+            yield found, some[-1] if start + READ < len(ids) else down_to

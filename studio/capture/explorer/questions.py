@@ -82,6 +82,11 @@ class Question:
         where = self.where()
         return int(self.run(f"SELECT count(*) FROM call WHERE {where.sql}", where)[0][0])
 
+    def some_ids(self, most: int) -> list[int]:
+        """Any of the calls: all of them where there are fewer."""
+        where = self.where()
+        return [row[0] for row in self.run(f"SELECT id FROM call WHERE {where.sql} LIMIT {most}", where)]
+
     def newest_ids(self, most: int) -> list[int]:
         """The calls that arrived last."""
         where = self.where()
@@ -102,7 +107,8 @@ class Question:
         column, where = "moment" if sort.by == "created_at" else sort.by, self.where()
         _continue(where, column, sort.descending, after)
         way = "DESC" if sort.descending else "ASC"
-        order = f"ORDER BY {column} {way} NULLS LAST, id {way} LIMIT {limit + 1}"
+        last = "" if column == "moment" else "NULLS LAST"
+        order = f"ORDER BY {column} {way} {last}, id {way} LIMIT {limit + 1}"
         found = self.run(f"SELECT id, {column} FROM call WHERE {where.sql} {order}", where)
         shown = found[:limit]
         more = f"{shown[-1][1]!r}:{shown[-1][0]}" if len(found) > limit else None

@@ -181,8 +181,9 @@ class Explorer:
             return _Asked(Question(cursor, criteria, looked_up, below), kinds)
         if below is None:
             plain = Question(cursor, criteria, looked_up)
-            if plain.count() <= FEW:
-                few = matching_of(self.database, criteria.text, plain.newest_ids(FEW))
+            ids = plain.some_ids(FEW + 1)
+            if len(ids) <= FEW:
+                few = matching_of(self.database, criteria.text, criteria.project_id, ids)
                 return _Asked(Question(cursor, criteria, few), kinds)
             found = self.searches.of(criteria.project_id, criteria.text, columns.position[0])
         else:

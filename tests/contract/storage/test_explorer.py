@@ -16,6 +16,7 @@ from storage.database import Database
 from storage.repositories.log_criteria import FLAGS, RANGE_CONDITIONS
 from storage.repositories.logs import LogEntryRepository
 from storage.tables import Feedback, LogEntry, Project
+from studio.capture.explorer import matches
 from studio.capture.explorer.answers import SORTS, Sort
 from studio.capture.explorer.facets import FACETS, OF_CALLS, OF_KINDS
 from studio.capture.explorer.service import Explorer
@@ -157,6 +158,22 @@ def test_any_filter_finds_the_same_calls_in_the_index_and_in_sql_in_any_order(
         assert sum(value.calls for value in statuses) == len(by_sql(stored, others)), criteria
         seen.add(len(wanted))
     assert len(seen) > 15
+
+
+@pytest.mark.parametrize("most_read", [2, 1000])
+def test_a_long_search_finds_the_same_as_sql_step_by_step(
+    stored: Database, explorer: Explorer, project: Project, monkeypatch: pytest.MonkeyPatch, most_read: int
+) -> None:
+    monkeypatch.setattr("studio.capture.explorer.service.FEW", 0)
+    monkeypatch.setattr(matches, "BUDGET_S", 60.0)
+    monkeypatch.setattr(matches, "READ", 7)
+    monkeypatch.setattr(matches, "ENOUGH_READ", most_read)
+    monkeypatch.setattr(matches, "RARE", 0.6)
+    for words in (*WORDS_ASKED, '"refund the" ', '"the refund" naï', "refund re", "the late-deliv", '"the refund'):
+        criteria = LogFilter(project.id, text=words)
+        wanted = by_sql(stored, criteria)
+        assert explorer.count(criteria) == Count(len(wanted), True), words
+        assert set(all_pages(explorer, criteria, Sort(), 30)) == wanted, words
 
 
 def test_every_facet_of_any_filter_counts_what_sql_counts(

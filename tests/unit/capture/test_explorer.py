@@ -142,6 +142,7 @@ def test_a_search_that_stops_early_says_so_and_goes_on(
     explorer: Explorer, write: Write, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("studio.capture.explorer.service.FEW", 0)
+    monkeypatch.setattr(matches, "BUDGET_S", 60.0)
     monkeypatch.setattr(matches, "FIRST", 10)
     monkeypatch.setattr(matches, "THEN", 10)
     monkeypatch.setattr(matches, "MOST", 20)
