@@ -24,9 +24,11 @@ def privacy_tab(project: Project) -> None:
         f"What is written down of the calls of {plain(project.name)}. Keys and passwords are always taken out, "
         "before the first write, wherever a call comes from."
     )
-    left, right = st.columns([3, 2], gap="large")
+    head = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    left, right = st.columns([3, 2], gap="medium")
     with left:
         chosen = policy_fields(project, saved, disabled=not is_admin)
+    with head:  # above the fields, so that whoever changes one sees that it is not saved
         _save(project, saved, chosen, is_admin)
     with right:
         try_section(project, chosen)
@@ -37,17 +39,18 @@ def privacy_tab(project: Project) -> None:
 
 
 def _save(project: Project, saved: Policy, chosen: Policy, is_admin: bool) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if not is_admin:
-            st.caption("Only an admin changes this.")
-            return
-        if st.button("Save policy", type="primary", key="save_privacy", disabled=chosen == saved):
-            with reported_errors():
-                _put(project, chosen)
-        elif st.session_state.pop(SAVED, False):
-            st.caption(":green[:material/check: Saved. The gateway follows within a second.]")
-        else:
-            st.caption(_last_change(project))
+    if not is_admin:
+        st.caption("Only an admin changes this.")
+        return
+    if st.button("Save policy", type="primary", key="save_privacy", disabled=chosen == saved):
+        with reported_errors():
+            _put(project, chosen)
+    elif st.session_state.pop(SAVED, False):
+        st.caption(":green[:material/check: Saved. The gateway follows within a second.]")
+    elif chosen != saved:
+        st.caption(":orange[Not saved yet.] What you see under Try it is how it would be.")
+    else:
+        st.caption(_last_change(project))
 
 
 def _put(project: Project, chosen: Policy) -> None:

@@ -17,7 +17,7 @@ MEANING = {
     "metadata": "Model, tokens, cost, times, status and tags are recorded; no text. Nothing can be learned from it.",
     "off": "Calls are answered and not recorded at all, and their feedback neither.",
 }
-DAYS = (None, 7, 14, 30, 60, 90, 180, 365, 730)
+DAYS = (0, 7, 14, 30, 60, 90, 180, 365, 730)
 PATTERN_HELP = "A regular expression for the value itself, such as KD-\\d{6}. It is checked when you save."
 
 
@@ -92,11 +92,12 @@ def _patterns(saved: Policy, key: str, disabled: bool) -> tuple[tuple[str, str],
 
 
 def _days(saved: Policy, key: str, disabled: bool) -> int | None:
-    options = DAYS if saved.retention_days in DAYS else (*DAYS, saved.retention_days)
-    days: int | None = st.selectbox(
+    kept = saved.retention_days or 0
+    options = DAYS if kept in DAYS else (*DAYS, kept)
+    days: int = st.selectbox(
         "Keep calls for",
         options,
-        options.index(saved.retention_days),
+        options.index(kept),
         format_func=lambda value: f"{value:,} days" if value else "ever",
         key=f"{key}_days",
         disabled=disabled,
@@ -105,4 +106,4 @@ def _days(saved: Policy, key: str, disabled: bool) -> int | None:
         "Older calls are deleted with their feedback and uploads. Examples that people put into datasets stay, "
         "as do frozen versions, until you delete them or forget their user."
     )
-    return days
+    return days or None
