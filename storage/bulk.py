@@ -65,6 +65,10 @@ def json_text(value: Any) -> str:
 
 def _stored(rows: Iterable[Sequence[Any]], kinds: list[Stored | None]) -> Iterable[Sequence[Any]]:
     changed = [(place, kind) for place, kind in enumerate(kinds) if kind]
+    return _changed(rows, changed) if changed else rows
+
+
+def _changed(rows: Iterable[Sequence[Any]], changed: list[tuple[int, Stored]]) -> Iterable[Sequence[Any]]:
     for row in rows:
         made = list(row)
         for place, kind in changed:

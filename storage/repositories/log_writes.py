@@ -58,6 +58,16 @@ class LogWrites(Repository[LogEntry]):
             self.session.execute(text(ADD_WORDS), {"first": rows[0]["id"]})
         self._insert_tags((row["project_id"], row["id"], row["tags"]) for row in rows if row.get("tags"))
 
+    def make_room_for_words(self, size: int) -> None:
+        """SQLite's text index sorts so many bytes of words in memory before it writes them down: one sorted run for
+        a batch instead of several, which it would have to merge. It keeps the setting.
+        """
+        kept = "SELECT v FROM log_search_config WHERE k = 'hashsize'"
+        if self.sqlite and self.session.scalar(text(kept)) != size:
+            self.session.execute(
+                text("INSERT INTO log_search(log_search, rank) VALUES ('hashsize', :size)"), {"size": size}
+            )
+
     def changed(self, ids: Collection[int], kind: str = "changed") -> None:
         """Tell those who follow the log that these calls changed; "deleted" has to be told before they go."""
         self.lock_arrival()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from studio.capture.privacy.forgotten import Forgotten
 from studio.capture.record import Record
 from studio.capture.segments import Segment
 
-MOST_ROWS = 2_000
+MOST_ROWS = 5_000
 MOST_BYTES = 16 << 20
+COLLECTED_AFTER = 200_000
+"""Objects that are made and kept before the garbage collector looks at them: more than a batch has."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,14 @@ class Batch:
     prepared: Prepared = field(default_factory=Prepared)
     damaged: list[tuple[int, int]] = field(default_factory=list)
     """Pieces that are no records: broken frames, and whole ones that say nothing we understand."""
+
+
+def collect_rarely() -> None:
+    """For a process that handles batches: rows have no cycles, and looking for some after every few hundred of
+    them costs more than writing their tags.
+    """
+    gc.freeze()
+    gc.set_threshold(COLLECTED_AFTER)
 
 
 def read_batch(stretch: Stretch) -> Batch:

@@ -24,7 +24,7 @@ from storage.database import Database
 from storage.repositories.log_hours import JournalPositionRepository
 from storage.repositories.logs import LogEntryRepository
 from storage.types import now as moment
-from studio.capture.batch import Batch, Stretch, read_batch
+from studio.capture.batch import Batch, Stretch, collect_rarely, read_batch
 from studio.capture.enrich.enricher import Enricher
 from studio.capture.held import Held
 from studio.capture.intake import take, take_feedback
@@ -43,7 +43,9 @@ TIDY_EVERY_S = 60.0
 CHANGES_STAY = timedelta(days=2)
 """An explorer that was away for longer builds its index again."""
 CHANGES_AT_ONCE = 10_000
-CACHE_KB, CHECKPOINT_PAGES = 65_536, 8_000
+PARTS = 50
+"""So many a batch is cut into where the database refuses something in it, and those parts again."""
+CACHE_KB, CHECKPOINT_PAGES, WORDS_BYTES = 65_536, 16_000, 16 << 20
 
 REFUSED = (StatementError, *UNREADABLE)
 """What the database, or the way to it, says of a record that it cannot take."""
@@ -174,7 +176,7 @@ class Drain:
                 log.error("The database refuses a record: %s", error)
                 self._set_aside(segment, batch.start, batch.end, "is refused by the database")
                 return self._write(segment, Batch(batch.start, batch.end))
-            return self._one_by_one(segment, batch)
+            return self._in_parts(segment, batch)
         if not moved:
             self._positions.pop(segment.name, None)
             self._forget_reader()
@@ -198,14 +200,14 @@ class Drain:
         self._positions[segment.name] = batch.end
         return True
 
-    def _one_by_one(self, segment: Segment, batch: Batch) -> bool:
+    def _in_parts(self, segment: Segment, batch: Batch) -> bool:
         """The database refused something in the batch: find what, and take the rest."""
-        start = batch.start
+        start, most = batch.start, max(batch.records // PARTS, 1)
         while start < batch.end:
-            single = read_batch(Stretch(segment.path, start, finished=False, most_rows=1))
-            if not self._commit(segment, single):
+            part = read_batch(Stretch(segment.path, start, True, most, most_bytes=batch.end - start))
+            if not self._commit(segment, part):
                 return False
-            start = single.end
+            start = part.end
         return True
 
     def _set_aside(self, segment: Segment, start: int, end: int, why: str) -> None:
@@ -251,19 +253,24 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     database = Database(settings.database)
     make_bulky(database)
+    collect_rarely()
     with _only_one(settings.journal):
         Drain(database, settings.journal, Enricher(database).once, settings.journal_keep_hours).run(stop)
     database.close()
 
 
 def make_bulky(database: Database) -> None:
-    """On SQLite: room for the pages of a batch, and fewer copies of the write-ahead log into the file."""
+    """On SQLite: room for the pages and the words of a batch, and fewer copies of the write-ahead log into the file."""
     if database.is_sqlite:
 
         @event.listens_for(database.engine, "connect")
         def configure(connection: Any, _record: Any) -> None:
             connection.execute(f"PRAGMA cache_size=-{CACHE_KB}")
             connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+
+        database.engine.dispose()  # also those that are open already are made anew
+        with database.write() as session:
+            LogEntryRepository(session).make_room_for_words(WORDS_BYTES)
 
 
 @contextmanager

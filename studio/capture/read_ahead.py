@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from studio.capture.batch import Batch, Stretch, read_batch
+from studio.capture.batch import Batch, Stretch, collect_rarely, read_batch
 
 GONE = (EOFError, BrokenPipeError, pickle.UnpicklingError)
 """What reading raises when the helper has ended."""
@@ -44,6 +44,7 @@ class ReadAhead:
 def main() -> None:
     """Read what is asked for on stdin until that ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the recorder's to answer
+    collect_rarely()
     with suppress(EOFError, BrokenPipeError):
         while True:
             stretch = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own parent

@@ -8,6 +8,7 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 from zlib import crc32
@@ -43,7 +44,7 @@ class Segment:
         """File name; the key of its drained position."""
         return self.path.name
 
-    @property
+    @cached_property
     def mark(self) -> bytes:
         """What each of its frames begins with; empty in segments of earlier versions."""
         found = NAME.fullmatch(self.name)

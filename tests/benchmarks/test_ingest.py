@@ -22,6 +22,7 @@ from sqlmodel import func, select, text
 from storage.database import Database
 from storage.tables import LogEntry, LogHour, LogTag, Project
 from storage.types import new_id
+from studio.capture.batch import collect_rarely
 from studio.capture.drain import Drain, make_bulky
 from studio.capture.journal import Journal
 from studio.capture.record import Record
@@ -30,7 +31,7 @@ from tests.contract.storage.conftest import Backend, Postgres, backend, postgres
 __all__ = ["backend", "postgres"]
 
 CALLS = int(os.environ.get("STUDIO_INGEST_CALLS", "100000"))
-WARM_UP = 5_000
+WARM_UP = 8_000
 SIZES = {"short": (40, 30, 15), "usual": (150, 60, 40)}
 
 
@@ -94,6 +95,7 @@ class Spent:
 def test_bulk_ingestion(backend: Backend, tmp_path: Path, size: str) -> None:
     database = Database(backend.migrated())
     make_bulky(database)
+    collect_rarely()
     with database.write() as session:
         project = Project(name="support")
         session.add(project)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from storage.database import Database
 from storage.repositories.logs import LogEntryRepository
 from storage.tables import JournalPosition, LogEntry, LogHour, Project
 from storage.types import new_id
-from studio.capture.drain import Drain
+from studio.capture.batch import Stretch
+from studio.capture.drain import CHECKPOINT_PAGES, WORDS_BYTES, Drain, make_bulky
 from studio.capture.feedback import FeedbackIntake
 from studio.capture.filters import LogFilter
 from studio.capture.journal import Journal
@@ -165,10 +167,49 @@ def test_what_the_database_refuses_is_set_aside_and_the_rest_goes_in(
     assert b"two" in kept.read_bytes() and drain.once() == 0
 
 
+def test_a_refused_record_in_a_large_batch_whose_end_is_torn_costs_only_itself(
+    drain: Drain, journal: Journal, database: Database, make_record: MakeRecord
+) -> None:
+    prompts = [f"prompt {number}" for number in range(120)]
+    for prompt in prompts:
+        journal.append(make_record(prompt).pack())
+    journal.close()
+    [segment] = segments(journal.folder)
+    with segment.path.open("ab") as file:
+        file.write(b"the beginning of a frame")
+    with database.write() as session:
+        session.execute(
+            text(
+                "CREATE TRIGGER no_77 BEFORE INSERT ON log_entry WHEN new.prompt_text = 'prompt 77' BEGIN"
+                " SELECT RAISE(ABORT, 'refused'); END"
+            )
+        )
+    drain.once()
+    prompts.remove("prompt 77")
+    assert [row.prompt_text for row in entries(database)] == prompts
+    kept = b"".join(path.read_bytes() for path in (journal.folder / "damaged").iterdir())
+    assert b"prompt 77" in kept and b"the beginning of a frame" in kept and segments(journal.folder) == []
+
+
+def test_a_recorder_sets_its_database_up_for_batches_and_words_are_found_all_the_same(
+    database: Database, drain: Drain, journal: Journal, make_record: MakeRecord
+) -> None:
+    for _ in range(2):
+        make_bulky(database)
+    journal.append(make_record("a quetzal in the garden").pack())
+    drain.once()
+    with database.read() as session:
+        told = "SELECT v FROM log_search_config WHERE k = 'hashsize'"
+        assert session.scalar(text(told)) == WORDS_BYTES
+        assert session.scalar(text("PRAGMA wal_autocheckpoint")) == CHECKPOINT_PAGES
+        assert session.scalar(text("SELECT count(*) FROM log_search WHERE log_search MATCH 'quetzal'")) == 1
+
+
 def test_much_is_read_ahead_by_a_helper_process_and_arrives_in_order(
     drain: Drain, journal: Journal, database: Database, make_record: MakeRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("studio.capture.drain.MUCH", 0)
+    monkeypatch.setattr("studio.capture.drain.Stretch", partial(Stretch, most_rows=1000))
     for number in range(2500):
         journal.append(make_record(f"question {number}").pack())
     assert drain.sweep() == 2500
