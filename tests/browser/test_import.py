@@ -21,7 +21,7 @@ from studio.capture.filters import LogFilter
 from tests.browser.conftest import click_for, confirm_dialog, open_dialog, settled, sign_in
 from tests.fakes.studio_process import RunningStudio
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 OPERATOR = Actor.operator()
 ROWS = 40
 NO_PROMPT, NO_NUMBER = 6, 10
