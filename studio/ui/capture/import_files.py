@@ -43,9 +43,7 @@ def several_files(project: Project, uploads: list[Upload]) -> None:
         _one(looked_at)
         return
     files = [_listed(upload) for upload in uploads]
-    if _heading(files):
-        state.forget_uploads()
-        st.rerun(scope="fragment")
+    _heading(files)
     height: Literal["content"] | int = HEIGHT if len(files) > FILES_SHOWN else "content"
     with st.container(border=True, height=height, gap="xsmall", key="import_files"):
         for file in files:
@@ -58,11 +56,12 @@ def several_files(project: Project, uploads: list[Upload]) -> None:
         _start(project, ready)
 
 
-def _heading(files: list[Listed]) -> bool:
+def _heading(files: list[Listed]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{_files(len(files))}**, each an import of its own", width="content")
         st.space("stretch")
-        return st.button("Choose others", key="import_again", type="tertiary", icon=":material/undo:")
+        again = state.forget_uploads
+        st.button("Choose others", key="import_again", type="tertiary", icon=":material/undo:", on_click=again)
 
 
 def _listed(upload: Upload) -> Listed:
@@ -96,14 +95,18 @@ def _first_rows(preview: Preview | None) -> str:
 
 def _one(upload: Upload) -> None:
     """One file of them; what is chosen here holds for the import of all."""
-    back = headline(upload, "All files")
-    shown = preview_form(upload)
-    kept = primary("Read it so", "check", disabled=shown is None or not shown.ready)
-    if kept and shown:
-        state.read_as(upload.id, shown.reading)
-    if kept or back:
-        state.look_at(None)
-        st.rerun(scope="fragment")
+    headline(upload, "All files", state.look_at_all)
+    if shown := preview_form(upload):
+        with st.container(horizontal=True, horizontal_alignment="right"):
+            st.button(
+                "Read it so",
+                type="primary",
+                key="import_read_so",
+                icon=":material/check:",
+                disabled=not shown.ready,
+                on_click=state.read_as,
+                args=(upload.id, shown.reading),
+            )
 
 
 def _start(project: Project, uploads: list[Upload]) -> None:

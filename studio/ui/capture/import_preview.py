@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,9 +49,7 @@ def is_ready(preview: Preview) -> bool:
 
 def preview_and_start(project: Project, upload: Upload) -> None:
     """The preview of the only file with what can be changed about it, and the button that starts the import."""
-    if headline(upload, "Choose another"):
-        state.forget_uploads()
-        st.rerun(scope="fragment")
+    headline(upload, "Choose another", state.forget_uploads)
     shown = preview_form(upload)
     if shown is None or not primary("Import", "upload", disabled=not shown.ready):
         return
@@ -91,12 +90,12 @@ def _of_nothing(preview: Preview) -> Preview:
     return replace(preview, calls=[], feedback=[], errors=[], mapping={}, lacks=lacks({}))
 
 
-def headline(upload: Upload, back: str) -> bool:
-    """The file's name, and the way back; whether that was asked for."""
+def headline(upload: Upload, back: str, go_back: Callable[[], None]) -> None:
+    """The file's name, and the way back."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f":material/description: **{plain(upload.name)}**", width="content")
         st.space("stretch")
-        return st.button(back, key="import_again", type="tertiary", icon=":material/undo:")
+        st.button(back, key="import_again", type="tertiary", icon=":material/undo:", on_click=go_back)
 
 
 def primary(name: str, icon: str, *, disabled: bool) -> bool:

@@ -70,9 +70,14 @@ def drop_upload(upload_id: str) -> None:
     st.session_state[UPLOADS] = (owner, [each for each in chosen if each != upload_id])
 
 
-def look_at(upload_id: str | None) -> None:
-    """Of several uploads this one is shown; None: all of them."""
+def look_at(upload_id: str) -> None:
+    """Of several uploads this one is shown."""
     st.session_state[LOOKED_AT] = upload_id
+
+
+def look_at_all() -> None:
+    """All of several uploads are shown."""
+    st.session_state.pop(LOOKED_AT, None)
 
 
 def looked_at() -> str:
@@ -81,7 +86,8 @@ def looked_at() -> str:
 
 
 def read_as(upload_id: str, reading: Reading) -> None:
-    """This upload will be read so."""
+    """This upload will be read so; all of them are shown again."""
+    look_at_all()
     st.session_state[READINGS] = {**(st.session_state.get(READINGS) or {}), upload_id: reading}
 
 
