@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, func, literal
+from sqlalchemy import RowMapping, func, literal, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import SQLModel, col, select
 
 from storage.repositories.log_conditions import entry_conditions, order_column
 from storage.repositories.log_criteria import Criteria
 from storage.repositories.log_writes import LONGEST_NAME, LONGEST_VALUE, LogWrites
-from storage.tables import LogEntry, LogTag
+from storage.tables import Feedback, LogEntry, LogTag
 
 SNIPPET = 180
 UIDS_AT_ONCE = 500
@@ -83,6 +83,20 @@ class LogEntryRepository(LogWrites):
             query = select(LogEntry).where(LogEntry.project_id == project_id, col(LogEntry.uid).in_(part))
             found += self.session.exec(query)
         return sorted(found, key=lambda entry: entry.id or 0)
+
+    def told_in_part(self, uids: Sequence[str], source: str) -> list[tuple[LogEntry, list[Feedback]]]:
+        """Those of these calls of a source that hold no messages, or no time taken, with the feedback on each."""
+        found: list[LogEntry] = []
+        for start in range(0, len(uids), UIDS_AT_ONCE):
+            part = uids[start : start + UIDS_AT_ONCE]
+            query = select(LogEntry).where(col(LogEntry.uid).in_(part), LogEntry.source == source)
+            found += self.session.exec(
+                query.where(or_(col(LogEntry.prompt_hash).is_(None), col(LogEntry.latency_ms) == 0))
+            )
+        return [
+            (entry, list(self.session.exec(select(Feedback).where(Feedback.log_entry_id == entry.id))))
+            for entry in found
+        ]
 
     def known_uids(self, uids: Collection[str]) -> set[str]:
         """Those of the uids that are here already."""

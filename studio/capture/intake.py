@@ -13,6 +13,7 @@ from storage.repositories.logs import LogEntryRepository
 from storage.repositories.privacy import PseudonymRepository
 from storage.tables import Deployment, Project, Provider, Revision
 from studio.capture.feedback import GivenFeedback, take_given
+from studio.capture.joining import Completed, one_of_each
 from studio.capture.prepare import Prepared, prepare
 from studio.capture.record import Record
 from studio.errors import InvalidInput
@@ -54,15 +55,17 @@ def take(session: Session, prepared: Prepared) -> Taken:
 
 
 def insert_entries(session: Session, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Insert the rows that are new, and return them."""
+    """Insert the rows that are new, or whose call was here without its messages, and return them."""
     entries = LogEntryRepository(session)
     entries.lock_arrival()
     known = entries.known_uids({row["uid"] for row in rows})
-    new = list({row["uid"]: row for row in rows if row["uid"] not in known}.values())
+    completed = Completed(session, [row for row in rows if row["uid"] in known])
+    new = one_of_each([row for row in rows if row["uid"] not in known]) + completed.rows
     new = _of_living_projects(entries, new)
     _cut_dead_references(entries, new)
     _keep_external_ids_unique(entries, new)
     entries.insert(new)
+    completed.give_back(session)
     LogHourRepository(session).add_entries(new)
     return new
 

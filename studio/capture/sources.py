@@ -166,6 +166,37 @@ export OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT="SPAN_ONLY"
 """,
 )
 
+VERCEL = Source(
+    "vercel",
+    "Vercel AI SDK",
+    "javascript",
+    "Calls go to your provider as before; telemetry that is enabled on a call tells it to the studio.",
+    """import { openai } from "@ai-sdk/openai";
+import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
+import { NodeSDK } from "@opentelemetry/sdk-node";
+import { generateText } from "ai";
+
+const traceExporter = new OTLPTraceExporter({
+  url: "{base}/v1/traces",
+  headers: { Authorization: "Bearer {key}" },
+});
+const telemetry = new NodeSDK({ traceExporter });
+telemetry.start();
+
+const { text } = await generateText({
+  model: openai("{model}"),
+  prompt: "Hello",
+  experimental_telemetry: {
+    isEnabled: true,
+    functionId: "hello",
+    metadata: { userId: "user-1", sessionId: "session-1" },
+  },
+});
+console.log(text);
+await telemetry.shutdown();
+""",
+)
+
 _TRACED = """from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.instrumentation.openai import OpenAIInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
@@ -240,6 +271,7 @@ SOURCES: tuple[Source, ...] = (
     OPENPIPE,
     HELICONE,
     PORTKEY,
+    VERCEL,
     OPENTELEMETRY,
     OPENLLMETRY,
     OPENINFERENCE,

@@ -11,12 +11,24 @@ from studio.capture.otlp.langfuse import read_langfuse
 from studio.capture.otlp.llm import LlmSpan
 from studio.capture.otlp.openinference import read_openinference
 from studio.capture.otlp.span import Span
+from studio.capture.otlp.vercel import is_around_calls, read_vercel
 from studio.capture.reported import Reported
 
-CONVENTIONS: tuple[Callable[[Span], LlmSpan | None], ...] = (read_langfuse, read_openinference, read_genai)
+CONVENTIONS: tuple[Callable[[Span], LlmSpan | None], ...] = (
+    read_langfuse,
+    read_openinference,
+    read_vercel,
+    read_genai,
+)
 SOURCE = "otlp"
-SESSION = ("session.id", "gen_ai.conversation.id", "langfuse.session.id", "traceloop.association.properties.session_id")
-USER = ("user.id", "enduser.id", "langfuse.user.id", "traceloop.association.properties.user_id")
+SESSION = (
+    *("session.id", "gen_ai.conversation.id", "langfuse.session.id", "traceloop.association.properties.session_id"),
+    *("ai.telemetry.metadata.sessionId", "ai.telemetry.metadata.session_id"),
+)
+USER = (
+    *("user.id", "enduser.id", "langfuse.user.id", "traceloop.association.properties.user_id"),
+    *("ai.telemetry.metadata.userId", "ai.telemetry.metadata.user_id"),
+)
 NAMED_TAGS = {
     "service.name": "service",
     "deployment.environment.name": "environment",
@@ -29,8 +41,13 @@ NAMED_TAGS = {
     "traceloop.workflow.name": "workflow",
     "traceloop.entity.name": "task",
     "gen_ai.agent.name": "agent",
+    "ai.telemetry.functionId": "function",
+    "ai.model.provider": "provider",
 }
-TAG_GROUPS = ("langfuse.trace.metadata", "langfuse.observation.metadata", "traceloop.association.properties")
+TAG_GROUPS = (
+    *("langfuse.trace.metadata", "langfuse.observation.metadata", "traceloop.association.properties"),
+    "ai.telemetry.metadata",
+)
 TAG_OBJECTS = ("metadata", "langfuse.trace.metadata", "langfuse.observation.metadata")
 TAG_LISTS = ("langfuse.trace.tags", "tag.tags", "langfuse.tags")
 UNKNOWN_SERVICE = "unknown_service"
@@ -44,13 +61,15 @@ def calls_of(spans: list[Span]) -> list[Reported]:
     framework and by the client under it, the inner one counts.
     """
     read = [(span, found) for span in spans if (found := read_span(span)) is not None]
-    known = {span.span_id: span for span in spans}
+    known = {span.span_id: span for span in spans if span.span_id}
     outer = {parent.span_id for span, _ in read for parent in _above(span, known)}
     return [_call(span, found, known) for span, found in read if span.span_id not in outer]
 
 
 def read_span(span: Span) -> LlmSpan | None:
     """The call that a span tells of, by the first convention that knows it."""
+    if is_around_calls(span):
+        return None
     for convention in CONVENTIONS:
         if (found := convention(span)) is not None:
             return found
@@ -76,7 +95,7 @@ def _call(span: Span, found: LlmSpan, known: dict[str, Span]) -> Reported:
         request=found.request(),
         response=None if error else found.response(),
         endpoint=found.endpoint,
-        same=f"{span.trace_id}/{span.span_id}",
+        same=span.same,
         at=span.start_ns / 1e9 if span.start_ns else None,
         latency_ms=taken,
         first_token_ms=waited if waited is None or waited >= 0 else None,

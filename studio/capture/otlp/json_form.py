@@ -1,9 +1,10 @@
-"""Spans from JSON: protobuf's JSON form, but with ids as hex digits, as OTLP says."""
+"""Spans and events from JSON: protobuf's JSON form, but with ids as hex digits, as OTLP says."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from studio.capture.otlp.events import take_event
 from studio.capture.otlp.span import Event, Export, Span, problem
 
 STATUS = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
@@ -21,6 +22,35 @@ def read_json(found: Any) -> Export:
             for span in _list(scope_spans.get("spans")):
                 _take(export, span, resource)
     return export
+
+
+def read_json_logs(found: Any) -> Export:
+    """The calls that log records tell of. Raises ValueError when it is no export request."""
+    if not isinstance(found, dict) or not isinstance(found.get("resourceLogs", []), list):
+        raise ValueError("The body is no ExportLogsServiceRequest: it has no list `resourceLogs`.")
+    export = Export()
+    for resource_logs in _dicts(found.get("resourceLogs")):
+        resource = _attributes(_dict(resource_logs.get("resource")).get("attributes"))
+        for scope_logs in _dicts(resource_logs.get("scopeLogs")):
+            for record in _list(scope_logs.get("logRecords")):
+                _take_record(export, record, resource)
+    return export
+
+
+def _take_record(export: Export, found: Any, resource: dict[str, Any]) -> None:
+    try:
+        take_event(
+            export,
+            name=str(found.get("eventName") or ""),
+            trace_id=str(found.get("traceId") or "").lower(),
+            span_id=str(found.get("spanId") or "").lower(),
+            at_ns=int(found.get("timeUnixNano") or 0) or int(found.get("observedTimeUnixNano") or 0),
+            body=_value(found.get("body"), DEEPEST),
+            attributes=_attributes(found.get("attributes")),
+            resource=resource,
+        )
+    except (AttributeError, TypeError, ValueError, OverflowError) as error:
+        export.refuse(f"A log record cannot be read: {str(error)[:200]}.")
 
 
 def _take(export: Export, found: Any, resource: dict[str, Any]) -> None:

@@ -1,12 +1,14 @@
-"""Spans from protobuf, the usual form of OTLP. Imported when a first trace comes, because of protobuf's classes."""
+"""Spans and events from protobuf, OTLP's usual form. Imported by a first export, because of protobuf's classes."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from studio.capture.otlp.events import take_event
 from studio.capture.otlp.span import Event, Export, Span, problem
 
 
@@ -23,6 +25,31 @@ def read_protobuf(body: bytes) -> Export:
         for scope_spans in resource_spans.scope_spans:
             for found in scope_spans.spans:
                 _take(export, found, resource)
+    return export
+
+
+def read_protobuf_logs(body: bytes) -> Export:
+    """The calls that log records tell of. Raises ValueError when it is no export request."""
+    message = ExportLogsServiceRequest()
+    try:
+        message.ParseFromString(body)
+    except DecodeError as error:
+        raise ValueError(f"The body is no ExportLogsServiceRequest in protobuf: {error}.") from error
+    export = Export()
+    for resource_logs in message.resource_logs:
+        resource = _attributes(resource_logs.resource.attributes)
+        for scope_logs in resource_logs.scope_logs:
+            for found in scope_logs.log_records:
+                take_event(
+                    export,
+                    name=found.event_name,
+                    trace_id=found.trace_id.hex(),
+                    span_id=found.span_id.hex(),
+                    at_ns=found.time_unix_nano or found.observed_time_unix_nano,
+                    body=_value(found.body),
+                    attributes=_attributes(found.attributes),
+                    resource=resource,
+                )
     return export
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +40,14 @@ class Span:
         """Whether it says that it failed."""
         return self.status == ERROR
 
+    @property
+    def same(self) -> str:
+        """What names it: its ids, or all that it says where it has none."""
+        if self.span_id:
+            return f"{self.trace_id}/{self.span_id}"
+        said = repr((self.name, self.start_ns, self.attributes)).encode("utf-8", "replace")
+        return f"event/{hashlib.sha256(said).hexdigest()}"
+
 
 @dataclass
 class Export:
@@ -49,7 +58,7 @@ class Export:
     reason: str = ""
 
     def refuse(self, reason: str) -> None:
-        """Count a span that cannot be taken."""
+        """Count a span, or a log record, that cannot be taken."""
         self.refused += 1
         self.reason = self.reason or reason
 

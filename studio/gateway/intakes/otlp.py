@@ -1,11 +1,12 @@
-"""POST /v1/traces: OTLP over HTTP, as protobuf or JSON, gzipped or not, answered as its specification says."""
+"""POST /v1/traces and /v1/logs: OTLP over HTTP, as protobuf or JSON, packed or not, answered as OTLP says."""
 
 from __future__ import annotations
 
 import asyncio
 import zlib
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import orjson
 
@@ -15,6 +16,7 @@ from studio.capture.reported import Reported
 from studio.gateway.errors import ApiError, too_large
 from studio.gateway.http import JSON, Request
 from studio.gateway.intakes.taking import UNREADABLE, Taking
+from studio.gateway.keys import KeyOf
 
 PROTOBUF: tuple[bytes, bytes] = (b"content-type", b"application/x-protobuf")
 BIG = 16 << 10
@@ -30,17 +32,60 @@ AGAIN_S = b"5"
 T = TypeVar("T")
 
 
-class TakeTraces:
-    """Takes the spans that tell of calls to models; accepts all others without keeping them."""
+def _spans_protobuf(body: bytes) -> Export:
+    from studio.capture.otlp.protobuf import read_protobuf  # not before the first trace: starting stays light
 
-    def __init__(self, taking: Taking) -> None:
+    return read_protobuf(body)
+
+
+def _spans_json(found: Any) -> Export:
+    from studio.capture.otlp.json_form import read_json
+
+    return read_json(found)
+
+
+def _records_protobuf(body: bytes) -> Export:
+    from studio.capture.otlp.protobuf import read_protobuf_logs
+
+    return read_protobuf_logs(body)
+
+
+def _records_json(found: Any) -> Export:
+    from studio.capture.otlp.json_form import read_json_logs
+
+    return read_json_logs(found)
+
+
+@dataclass(frozen=True)
+class Signal:
+    """What kind of export it is: its name, how its two forms are read, and what its answer calls what was refused."""
+
+    name: str
+    from_protobuf: Callable[[bytes], Export]
+    from_json: Callable[[Any], Export]
+    refused: str
+
+
+SPANS = Signal("traces", _spans_protobuf, _spans_json, "rejectedSpans")
+RECORDS = Signal("logs", _records_protobuf, _records_json, "rejectedLogRecords")
+
+
+class TakeExport:
+    """Takes what tells of calls to models; accepts all other spans or log records without keeping them."""
+
+    def __init__(self, taking: Taking, signal: Signal = SPANS) -> None:
         self._taking = taking
+        self._signal = signal
 
     async def __call__(self, request: Request) -> None:
         """Take one export."""
         key = await self._taking.reporter(request)
-        read = _reader(request)
-        body = await request.body(self._taking.max_body)
+        _reader(request, self._signal)
+        await self.take(request, key, await request.body(self._taking.max_body))
+
+    async def take(self, request: Request, key: KeyOf, body: bytes) -> None:
+        """Take one export whose body has come."""
+        read = _reader(request, self._signal)
         try:
             body = await _beside(
                 lambda: unpacked(body, request.header(b"content-encoding"), self._taking.max_body), body
@@ -56,7 +101,7 @@ class TakeTraces:
             return
         for reason in refused:
             export.refuse(reason)
-        await _accept(request, export)
+        await _accept(request, export, self._signal)
 
 
 def unpacked(body: bytes, encoding: str, most: int) -> bytes:
@@ -86,26 +131,18 @@ def unpacked(body: bytes, encoding: str, most: int) -> bytes:
     return b"".join(pieces)
 
 
-def _reader(request: Request) -> Callable[[bytes], Export]:
+def _reader(request: Request, signal: Signal) -> Callable[[bytes], Export]:
     kind = request.header(b"content-type").partition(";")[0].strip().lower()
     if kind == "application/json":
-        return _from_json
+        return lambda body: signal.from_json(_parsed(body))
     if kind == "application/x-protobuf":
-        return _from_protobuf
-    raise ApiError(415, "Send traces as application/x-protobuf or application/json (OTLP over HTTP).")
+        return signal.from_protobuf
+    raise ApiError(415, f"Send {signal.name} as application/x-protobuf or application/json (OTLP over HTTP).")
 
 
-def _from_protobuf(body: bytes) -> Export:
-    from studio.capture.otlp.protobuf import read_protobuf  # not before the first trace: starting stays light
-
-    return read_protobuf(body)
-
-
-def _from_json(body: bytes) -> Export:
-    from studio.capture.otlp.json_form import read_json
-
+def _parsed(body: bytes) -> Any:
     try:
-        return read_json(orjson.loads(body))
+        return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise ValueError(f"The body is not valid JSON at {place}: {error.msg}.") from error
@@ -131,10 +168,10 @@ async def _beside(work: Callable[[], T], body: bytes) -> T:
     return await asyncio.to_thread(work) if len(body) > BIG else work()
 
 
-async def _accept(request: Request, export: Export) -> None:
-    """An empty answer says that all was taken; else it tells how many spans were not, and why."""
+async def _accept(request: Request, export: Export, signal: Signal) -> None:
+    """An empty answer says that all was taken; else it tells how many were not, and why."""
     if _wants_json(request):
-        partial = {"rejectedSpans": str(export.refused), "errorMessage": export.reason}
+        partial = {signal.refused: str(export.refused), "errorMessage": export.reason}
         await request.respond(200, [JSON], orjson.dumps({"partialSuccess": partial} if export.refused else {}))
         return
     partial_success = _field(1, export.refused) + _text(2, export.reason)

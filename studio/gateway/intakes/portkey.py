@@ -1,4 +1,4 @@
-"""POST /v1/logs: calls that Portkey's clients push."""
+"""POST /v1/logs: calls that Portkey's clients push, and OpenTelemetry's logs, which have the same address."""
 
 from __future__ import annotations
 
@@ -6,27 +6,30 @@ from typing import Any
 
 from studio.capture.reports.portkey import read_log
 from studio.gateway.errors import ApiError
-from studio.gateway.http import Request
+from studio.gateway.http import Request, parse
+from studio.gateway.intakes.otlp import TakeExport
 from studio.gateway.intakes.taking import UNREADABLE, Taking, objects
-
-OTLP_LOGS = (
-    "Logs of OpenTelemetry are not taken: send traces to /v1/traces, and put the messages on spans with"
-    " OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY."
-)
 
 
 class TakeLogs:
     """Takes one log, or a list of them."""
 
-    def __init__(self, taking: Taking) -> None:
+    def __init__(self, taking: Taking, otlp: TakeExport) -> None:
         self._taking = taking
+        self._otlp = otlp
 
     async def __call__(self, request: Request) -> None:
         """Record the calls."""
         key = await self._taking.reporter(request)
-        if "protobuf" in request.header(b"content-type"):
-            raise ApiError(415, OTLP_LOGS)
-        listed = objects(await request.json(self._taking.max_body), "a log")
+        body = await request.body(self._taking.max_body)
+        if "protobuf" in request.header(b"content-type") or request.header(b"content-encoding"):
+            await self._otlp.take(request, key, body)
+            return
+        found = parse(body)
+        if isinstance(found, dict) and "resourceLogs" in found:
+            await self._otlp.take(request, key, body)
+            return
+        listed = objects(found, "a log")
         ids, refused = await self._taking.record(key, [_read(one, number) for number, one in enumerate(listed)])
         if refused:
             raise ApiError(400, refused[0])
@@ -34,8 +37,6 @@ class TakeLogs:
 
 
 def _read(found: dict[str, Any], number: int) -> Any:
-    if "resourceLogs" in found:
-        raise ApiError(400, OTLP_LOGS)
     request = found.get("request")
     body = request.get("body") if isinstance(request, dict) else None
     if not isinstance(body, dict) or not isinstance(found.get("response"), dict):

@@ -14,7 +14,7 @@ from studio.gateway.intakes import langfuse, openpipe
 from studio.gateway.intakes.feedback import ChangeFeedback, TakeFeedback
 from studio.gateway.intakes.helicone import PROPERTY, RATING, SCORES, AboutRequest, TakeLog
 from studio.gateway.intakes.litellm import TakeLiteLLM
-from studio.gateway.intakes.otlp import TakeTraces
+from studio.gateway.intakes.otlp import RECORDS, TakeExport
 from studio.gateway.intakes.portkey import TakeLogs
 from studio.gateway.intakes.report import TakeReport
 from studio.gateway.intakes.taking import Taking
@@ -42,7 +42,7 @@ def intake_routes(
             return 0
 
     taking = Taking(keys, routing, recorder, max_body, matches)
-    feedback, traces = TakeFeedback(taking), TakeTraces(taking)
+    feedback, traces, records = TakeFeedback(taking), TakeExport(taking), TakeExport(taking, RECORDS)
     return [
         ("POST", "/v1/report", TakeReport(taking)),
         ("POST", "/v1/feedback", feedback),
@@ -50,7 +50,8 @@ def intake_routes(
         ("POST", "/v1/logs/{uid}/feedback", feedback),
         *(("POST", path, traces) for path in TRACES),
         ("POST", "/v1/intake/litellm", TakeLiteLLM(taking)),
-        ("POST", "/v1/logs", TakeLogs(taking)),
+        ("POST", "/v1/logs", TakeLogs(taking, records)),
+        ("POST", "/v1/otlp/v1/logs", records),
         ("POST", "/v1/request/{id}/feedback", AboutRequest(taking, RATING)),
         ("POST", "/v1/request/{id}/score", AboutRequest(taking, SCORES)),
         ("PUT", "/v1/request/{id}/property", AboutRequest(taking, PROPERTY)),

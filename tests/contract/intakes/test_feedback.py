@@ -277,11 +277,6 @@ def test_portkey_s_values_have_their_range(stand: Stand, value: Any) -> None:
     assert "from -10 to 10" in say(stand, {"trace_id": "t", "value": value}, status=400)["error"]["message"]
 
 
-def test_logs_of_opentelemetry_are_told_where_to_go(stand: Stand) -> None:
-    answer = stand.web.post("/v1/logs", content=b"", headers={"content-type": "application/x-protobuf"})
-    assert answer.status_code == 415 and "SPAN_ONLY" in answer.text
-
-
 # OpenPipe
 
 

@@ -146,3 +146,23 @@ def test_ids_of_deleted_calls_are_never_given_again(stored: Database, project: P
 def delete(stored: Database, project_id: str, ids: Iterable[int]) -> int:
     with stored.write() as session:
         return LogEntryRepository(session).delete_calls(project_id, list(ids))
+
+
+@pytest.mark.parametrize("first", ["span", "event"])
+def test_a_call_told_in_two_parts_is_one_with_its_feedback(stored: Database, project: Project, first: str) -> None:
+    traced = {"source": "otlp", "tokens_estimated": False, "trace_id": "t"}
+    nothing: dict[str, Any] = {"messages": [], "prompt_text": "", "reply": {}, "prompt_hash": None}
+    span = row(project, "a", **traced, **nothing, tags={"service": "shop"})
+    event = row(project, "a", **traced, prompt_hash=7, latency_ms=0.0, reply_text="yes", external_id="x", tags={})
+    parts = [span, event] if first == "span" else [event, span]
+    insert(stored, [parts[0], row(project, "b", source="otlp", external_id="y")])
+    FeedbackIntake(stored).give(project.id, trace_id="t", kind="thumbs", value=1, feedback_id="f")
+    assert len(insert(stored, [dict(parts[1])])) == 1
+    assert insert(stored, [dict(parts[0]), dict(parts[1])]) == [], "nothing new is said"
+    _, joined = entries(stored)
+    assert (joined.uid, joined.latency_ms, joined.reply_text, joined.prompt_hash) == ("a", 100.0, "yes", 7)
+    assert (joined.external_id, joined.tags, joined.rating) == ("x", {"service": "shop"}, "up")
+    assert [said.log_entry_id for said in all_of(stored, Feedback)] == [joined.id]
+    assert [tag.log_entry_id for tag in all_of(stored, LogTag)] == [joined.id]
+    [hour] = all_of(stored, LogHour)
+    assert (hour.calls, hour.prompt_tokens, hour.latency_ms) == (2, 20, 200.0)

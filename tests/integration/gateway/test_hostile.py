@@ -305,6 +305,7 @@ def test_a_narrow_key_finds_no_way_around_its_scopes(stack: Stack) -> None:
             "/v1/report",
             "/v1/traces",
             "/v1/otlp/v1/traces",
+            "/v1/otlp/v1/logs",
             "/v1/intake/litellm",
             "/v1/logs",
             "/custom/v1/log",

@@ -15,9 +15,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from studio.capture import feedback_forms as forms
 from studio.capture.feedback import GivenFeedback
 from studio.capture.otlp.calls import calls_of
-from studio.capture.otlp.json_form import read_json
-from studio.capture.otlp.protobuf import read_protobuf
-from studio.capture.otlp.span import Span
+from studio.capture.otlp.events import DETAILS, take_event
+from studio.capture.otlp.json_form import read_json, read_json_logs
+from studio.capture.otlp.protobuf import read_protobuf, read_protobuf_logs
+from studio.capture.otlp.span import Export, Span
 from studio.capture.reported import Reported
 from studio.capture.reports.helicone import read_log as read_manual
 from studio.capture.reports.langfuse import read_generation
@@ -48,9 +49,19 @@ NAMES = st.sampled_from(
         *("langfuse.observation.input", "langfuse.observation.output", "langfuse.observation.usage_details"),
         *("langfuse.observation.cost_details", "langfuse.observation.model.parameters", "langfuse.trace.tags"),
         *("langfuse.observation.completion_start_time", "langfuse.trace.metadata", "session.id", "user.id"),
+        *("ai.operationId", "ai.prompt.messages", "ai.prompt.tools", "ai.prompt.toolChoice", "ai.values"),
+        *("ai.response.text", "ai.response.toolCalls", "ai.response.finishReason", "ai.response.msToFirstChunk"),
+        *("ai.telemetry.metadata.userId", "ai.telemetry.metadata", "ai.settings.maxOutputTokens", "ai.model.id"),
+        *("event.name", "error.type"),
     ]
 )
-TOLD = st.sampled_from(["chat", "LLM", "EMBEDDING", "generation", "embeddings", '[{"role": 5}]', '{"messages": [1]}'])
+TOLD = st.sampled_from(
+    [
+        *("chat", "LLM", "EMBEDDING", "generation", "embeddings", '[{"role": 5}]', '{"messages": [1]}'),
+        *("ai.generateText.doGenerate", "ai.streamText.doStream", "ai.embed.doEmbed", "ai.generateText"),
+        '[{"role": [], "content": [{"type": "tool-result", "output": {"type": 1, "value": 2}}, {"type": "file"}]}]',
+    ]
+)
 ATTRIBUTES = st.dictionaries(
     NAMES, TOLD | VALUES | VALUES.map(lambda value: json.dumps(value, default=str)), max_size=8
 )
@@ -103,6 +114,44 @@ def test_odd_protobuf_exports(body: bytes) -> None:
         export = read_protobuf(body)
     except ValueError as error:
         assert "ExportTraceServiceRequest" in str(error)
+    else:
+        assert calls_of(export.spans) == []
+
+
+@EXAMPLES
+@given(ATTRIBUTES, VALUES)
+def test_log_records_with_odd_attributes(told: dict[str, Any], body: Any) -> None:
+    for name in (DETAILS, "gen_ai.choice", ""):
+        export = Export()
+        ids = {"trace_id": "1" * 32, "span_id": "2" * 16} if len(told) % 2 else {"trace_id": "x", "span_id": ""}
+        take_event(export, name=name, at_ns=5, body=body, attributes=told, resource=told, **ids)
+        try:
+            calls = calls_of(export.spans)
+        except UNREADABLE:
+            continue
+        for call in calls:
+            keep(call)
+
+
+@EXAMPLES
+@given(VALUES)
+def test_odd_json_logs(found: Any) -> None:
+    record = {"eventName": DETAILS, "attributes": found, "body": found, "traceId": found, "timeUnixNano": found}
+    for body in (found, {"resourceLogs": [{"resource": found, "scopeLogs": [{"logRecords": [found, record]}]}]}):
+        try:
+            export = read_json_logs(body)
+        except ValueError:
+            continue
+        assert calls_of(export.spans) == [] and export.refused >= 0
+
+
+@EXAMPLES
+@given(st.binary(max_size=200))
+def test_odd_protobuf_logs(body: bytes) -> None:
+    try:
+        export = read_protobuf_logs(body)
+    except ValueError as error:
+        assert "ExportLogsServiceRequest" in str(error)
     else:
         assert calls_of(export.spans) == []
 
