@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import duckdb
@@ -22,7 +23,7 @@ from storage.repositories.log_criteria import FLAGS
 from storage.repositories.log_index import NUMBERS, TEXTS, Fact
 from studio.capture.explorer.kinds import Kinds
 
-VERSION = "5"
+VERSION = "6"
 MEMORY = "512MB"
 THREADS = 4
 TAG_COLUMNS = tuple(f"tag_{number}" for number in range(1, 17))
@@ -86,6 +87,7 @@ class Columns:
         self.path = path
         self.connection = _open(path)
         self.belongs_to = belongs_to
+        self.facts_of_kinds = Kinds()
         about = self._known = self._about()
         if (about.get("version"), about.get("belongs_to")) != (VERSION, belongs_to):
             self.clear()
@@ -154,7 +156,6 @@ class Columns:
             (project, tag): (name, place) for project, tag, name, place in named
         }
         self.tagged = Counter(project for project, _ in self.names)
-        self.facts_of_kinds = Kinds()
 
     def _about(self) -> dict[str, str]:
         cursor = self.cursor()
@@ -170,7 +171,8 @@ class Columns:
             cursor.execute(f'DROP TABLE "{name}"')
         for statement in SCHEMA:
             cursor.execute(statement)
-        about = [("version", VERSION), ("belongs_to", self.belongs_to), ("built", "no"), ("call", "0"), ("change", "0")]
+        about = [("version", VERSION), ("belongs_to", self.belongs_to), ("made", token_hex(8)), ("built", "no")]
+        about += [("call", "0"), ("change", "0")]
         cursor.executemany("INSERT INTO about VALUES (?, ?)", about)
         cursor.execute("COMMIT")
         self._known = dict(about)

@@ -16,11 +16,17 @@ Numbers = NDArray[Any]
 
 
 class Kinds:
-    """The table `kind` in memory: a kind never changes, so that only those that are new are read."""
+    """The table `kind` in memory: a kind never changes, so that only those that are new are read.
+
+    When the columns begin anew, as another explorer of this process may make them, kinds are numbered anew.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known = 0
+        self._forget("")
+
+    def _forget(self, made: str) -> None:
+        self._made, self._known = made, 0
         self._values: dict[str, dict[str, int]] = {name: {} for name in TEXTS}
         self._codes: dict[str, Numbers] = {name: np.zeros(1, np.int32) for name in TEXTS}
         self._flags: dict[str, Numbers] = {name: np.zeros(1, np.bool_) for name in FLAGS}
@@ -28,6 +34,9 @@ class Kinds:
     def counted(self, cursor: Any, kinds: Numbers, calls: Numbers) -> Counted:
         """How many calls there are of each of these kinds, with what they are."""
         with self._lock:
+            [(made,)] = cursor.execute("SELECT value FROM about WHERE name = 'made'").fetchall()
+            if made != self._made:
+                self._forget(made)
             self._read(cursor, int(kinds.max(initial=0)))
             codes = {name: found[kinds] for name, found in self._codes.items()}
             flags = {name: found[kinds] for name, found in self._flags.items()}
@@ -74,9 +83,9 @@ class Counted:
 
     def by(self, column: str, chosen: Numbers) -> list[tuple[str, int]]:
         """Calls of the chosen kinds by a column's values."""
-        codes, known = self._codes[column][chosen], self._values[column]
-        sums = np.bincount(codes, self.calls[chosen], len(known) + 1)
-        return [(value, int(sums[code])) for value, code in known.items() if sums[code]]
+        known = list(self._values[column].items())  # another question may add to them meanwhile
+        sums = np.bincount(self._codes[column][chosen], self.calls[chosen], len(known) + 1)
+        return [(value, int(sums[code])) for value, code in known if sums[code]]
 
     def by_flag(self, chosen: Numbers) -> list[tuple[str, int]]:
         """Calls of the chosen kinds that have each flag; they may have several."""

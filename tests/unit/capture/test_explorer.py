@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from storage.database import Database
+from storage.repositories.log_index import LogIndexRepository
 from storage.repositories.logs import LogEntryRepository
 from storage.tables import LogEntry, Project
 from studio.access.actor import Actor, Role
@@ -136,6 +137,27 @@ def test_two_explorers_of_one_process_do_not_count_a_call_twice(
     counts = {each.count(LogFilter(project.id)).n for each in (explorer, other, explorer)}
     other.close()
     assert counts == {8}
+
+
+def test_facets_are_right_after_another_explorer_began_the_index_anew(
+    explorer: Explorer, write: Write, project: Project, database: Database, settings: Settings
+) -> None:
+    write([call(project, 0, model="first"), call(project, 1, model="second"), call(project, 2, model="second")])
+    criteria = LogFilter(project.id)
+    wanted = {"first": 1, "second": 2}
+    other = Explorer(database, settings.root)
+    for each in (explorer, other):
+        assert {value.value: value.calls for value in each.facets(criteria, ("model",))["model"]} == wanted
+    columns = other.follower.fresh()
+    assert columns is not None
+    columns.clear()
+    with columns.writing() as writer:  # the same calls, met in another order
+        with database.read() as session:
+            facts = LogIndexRepository(session).facts(0, 3, 3)
+        writer.take(facts[::-1], [])
+        writer.move(call=3)
+    assert {value.value: value.calls for value in explorer.facets(criteria, ("model",))["model"]} == wanted
+    other.close()
 
 
 def test_a_search_that_stops_early_says_so_and_goes_on(
