@@ -8,7 +8,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
@@ -21,11 +21,17 @@ from studio.gateway.http import Request
 FRESH_S = 2.5
 KNOWN_S = 5.0
 MOST = 10_000
+UNKNOWN_S, MOST_UNKNOWN = 1.0, 4096
+"""A wrong key is refused from memory for so long: a key that is made meanwhile works within that second."""
+AT_ONCE, MOST_IN_LINE = 4, 256
+"""Keys never seen before that are looked up at once, and that may wait for it: a flood of them reaches nobody else."""
 NOTED_EVERY_S = 30.0
 
 __all__ = ["INFER", "KeyCache", "KeyOf", "Resolves"]
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Resolves(Protocol):
@@ -65,7 +71,7 @@ class KeyOf(NamedTuple):
 
 
 class _Known(NamedTuple):
-    key: KeyOf | None
+    key: KeyOf
     at: float
 
 
@@ -75,6 +81,9 @@ class KeyCache:
     def __init__(self, keys: Resolves) -> None:
         self._keys = keys
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._unknown: OrderedDict[bytes, float] = OrderedDict()
+        self._new = asyncio.Semaphore(AT_ONCE)
+        self._in_line = 0
         self._asking: dict[bytes, asyncio.Task[KeyOf | None]] = {}
         self._used: set[str] = set()
 
@@ -107,6 +116,8 @@ class KeyCache:
         known, now = self._known.get(digest), time.monotonic()
         if known and now - known.at < FRESH_S:
             return known.key
+        if now - self._unknown.get(digest, -UNKNOWN_S) < UNKNOWN_S:
+            return None
         task = self._asking.get(digest) or self._ask(digest, secret)
         if known and now - known.at < KNOWN_S:
             return known.key
@@ -123,17 +134,32 @@ class KeyCache:
 
     def _asked(self, digest: bytes, task: asyncio.Task[KeyOf | None]) -> None:
         self._asking.pop(digest, None)
-        if not task.cancelled() and (error := task.exception()):
+        if not task.cancelled() and (error := task.exception()) and not isinstance(error, ApiError):
             log.warning("API keys cannot be looked up: %s", error)
 
     async def _look_up(self, digest: bytes, secret: str) -> KeyOf | None:
-        found = await asyncio.to_thread(self._keys.resolve, secret)
+        found = await (self._resolved if digest in self._known else self._resolved_in_turn)(secret)
         key = KeyOf.of(found) if found else None
-        self._known[digest] = _Known(key, time.monotonic())
-        self._known.move_to_end(digest)
-        if len(self._known) > MOST:
-            self._known.popitem(last=False)
+        if key is None:
+            self._known.pop(digest, None)
+            _remember(self._unknown, digest, time.monotonic(), MOST_UNKNOWN)
+        else:
+            self._unknown.pop(digest, None)
+            _remember(self._known, digest, _Known(key, time.monotonic()), MOST)
         return key
+
+    async def _resolved(self, secret: str) -> ApiKey | None:
+        return await asyncio.to_thread(self._keys.resolve, secret)
+
+    async def _resolved_in_turn(self, secret: str) -> ApiKey | None:
+        if self._in_line >= MOST_IN_LINE:
+            raise _flooded()
+        self._in_line += 1
+        try:
+            async with self._new:
+                return await self._resolved(secret)
+        finally:
+            self._in_line -= 1
 
     def _while_away(self, known: _Known | None, error: DBAPIError) -> KeyOf | None:
         """Callers known before go on being served while the database is away."""
@@ -141,3 +167,17 @@ class KeyCache:
             return known.key
         message = "The studio cannot check API keys now: its database does not answer. Try again in a moment."
         raise ApiError(503, message, "server_error", "database_unavailable") from error
+
+
+def _remember(known: OrderedDict[bytes, T], digest: bytes, what: T, most: int) -> None:
+    known[digest] = what
+    known.move_to_end(digest)
+    if len(known) > most:
+        known.popitem(last=False)
+
+
+def _flooded() -> ApiError:
+    message = "Too many keys that were never seen before are being checked. Try again in a moment."
+    error = ApiError(503, message, "server_error", "busy")
+    error.headers.append((b"retry-after", b"1"))
+    return error

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from storage.tables import ApiKey
 from studio.deploy.router import Route
 from studio.gateway import keys as module
 from studio.gateway.errors import ApiError
@@ -119,3 +121,53 @@ def test_an_unknown_model_names_the_known_ones() -> None:
     with pytest.raises(ApiError, match="alias, other") as told:
         routing.pick("p1", "nope", None)
     assert told.value.status == 404
+
+
+def test_the_same_wrong_key_reaches_the_database_once_and_works_soon_after_it_is_made(
+    keys: FakeKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = KeyCache(keys)
+    monkeypatch.setattr(module, "UNKNOWN_S", 3600.0)
+    for _ in range(5):
+        with pytest.raises(ApiError, match="not valid"):
+            asked(cache, "wk-new")
+    assert keys.asked == 1
+    keys.secrets["wk-new"] = api_key("k2", "p2")
+    monkeypatch.setattr(module, "UNKNOWN_S", 0.0)
+    assert asked(cache, "wk-new") == "p2"
+
+
+def test_a_flood_of_wrong_keys_neither_crowds_the_database_nor_a_known_key(
+    keys: FakeKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_IN_LINE", 30)
+    monkeypatch.setattr(module, "MOST_UNKNOWN", 10)
+    gate, at_once, most = threading.Event(), 0, 0
+    lock = threading.Lock()
+
+    class Slow(FakeKeys):
+        def resolve(self, secret: str, /) -> ApiKey | None:
+            nonlocal at_once, most
+            if secret == SECRET:
+                return super().resolve(secret)
+            with lock:
+                at_once += 1
+                most = max(most, at_once)
+            gate.wait(60)
+            with lock:
+                at_once -= 1
+            return None
+
+    async def flood(cache: KeyCache) -> list[int]:
+        await cache.require(request(f"Bearer {SECRET}"))
+        wrong = [asyncio.ensure_future(cache.require(request(f"Bearer wk-{number}"))) for number in range(50)]
+        await asyncio.sleep(0.05)
+        monkeypatch.setattr(module, "FRESH_S", 0)
+        monkeypatch.setattr(module, "KNOWN_S", 0)
+        assert (await cache.require(request(f"Bearer {SECRET}"))).project_id == "p1"  # looked up beside the flood
+        gate.set()
+        found = await asyncio.gather(*wrong, return_exceptions=True)
+        return [error.status for error in found if isinstance(error, ApiError)]
+
+    statuses = asyncio.run(flood(KeyCache(Slow(keys.secrets))))
+    assert most <= module.AT_ONCE and statuses.count(401) == 30 and statuses.count(503) == 20
