@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +26,23 @@ def forget_examples(database: Database, example_ids: Collection[str]) -> int:
 
 
 def forget_in_versions(
-    database: Database, artifacts: Artifacts, project_id: str, example_ids: Collection[str]
+    database: Database,
+    artifacts: Artifacts,
+    project_id: str,
+    example_ids: Collection[str],
+    first: Callable[[str], None] = lambda _version_id: None,
 ) -> list[DatasetVersion]:
     """Write the frozen files that hold these examples again without them; the versions that changed.
 
-    A version keeps its id and number and gets the new files' digest and a note. The old files are removed.
+    A version keeps its id and number and gets the new files' digest and a note. The old files are removed. `first` is
+    called with a version's id before it changes: whoever was killed in between finds it again.
     """
     with database.read() as session:
         versions = ForgettingRepository(session).versions(project_id)
     changed = []
     for version in versions:
         if example_ids and artifacts.exists(version.digest) and (made := _without(artifacts, version, example_ids)):
+            first(version.id)
             changed.append(_replace(database, artifacts, version.id, *made))
     return changed
 

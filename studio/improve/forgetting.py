@@ -27,11 +27,13 @@ from studio.capture.privacy.forget import (
 )
 from studio.capture.privacy.keeping import fresh_cleaner
 from studio.curate.forget import forget_examples, forget_in_versions
+from studio.deploy.forget import forget_in_proofs, forget_in_revisions
 from studio.evaluate.forget import forget_outputs
 from studio.jobs.context import JobContext
 from studio.label.backend import LabelingBackend
 from studio.label.forget import forget_labels
 from studio.settings import Settings
+from studio.train.forget import forget_in_runs
 
 JOURNAL_S = 900.0
 """A gateway ends a journal file after ten minutes at the latest; then it is read and deleted."""
@@ -80,7 +82,8 @@ class Forgetting:
         records, items = forget_labels(self.database, self.platform, examples)
         outputs = forget_outputs(self.database, examples)
         self.report(0.8, "Writing frozen versions again without them")
-        versions = forget_in_versions(self.database, self.artifacts, project_id, examples)
+        versions = forget_in_versions(self.database, self.artifacts, project_id, examples, self._what_learned)
+        forget_in_proofs(self.database, project_id, examples)
         forget_examples(self.database, examples)
         return {
             "examples": len(examples),
@@ -90,6 +93,10 @@ class Forgetting:
             "versions": [{"id": each.id, "dataset_id": each.dataset_id, "number": each.number} for each in versions],
             "models_that_learned": self._models(versions),
         }
+
+    def _what_learned(self, version_id: str) -> None:
+        forget_in_runs(self.database, self.settings, version_id)
+        forget_in_revisions(self.database, version_id)
 
     def _models(self, versions: list[DatasetVersion]) -> list[dict[str, str]]:
         with self.database.read() as session:

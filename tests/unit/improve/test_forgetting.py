@@ -22,6 +22,7 @@ from storage.tables import (
     Evaluation,
     EvaluationOutput,
     Example,
+    Job,
     LogEntry,
     LogHour,
     Model,
@@ -47,14 +48,17 @@ from studio.capture.segments import DAMAGED, KEPT, segments
 from studio.curate.datasets import Datasets
 from studio.curate.freeze import freeze
 from studio.curate.snapshot import read_version
+from studio.deploy.forget import FORGOTTEN, forget_in_revisions
 from studio.errors import NotAllowed
 from studio.improve.forgetting import forget_user
 from studio.jobs.context import JobCancelled, JobContext
+from studio.jobs.folders import RunFolder
 from studio.jobs.queue import Jobs
 from studio.label.draft import TaskDraft
 from studio.label.publishing import publish_task
 from studio.label.tasks import Labeling
 from studio.settings import Settings
+from studio.train.forget import forget_in_runs
 from tests.fakes.labeling import FakePlatform
 
 BOB, ANA = "bob@acme.com", "ana-7"
@@ -223,6 +227,70 @@ def test_nothing_of_a_forgotten_user_is_left_anywhere_and_the_report_is_exact(wo
         assert world.traces(word) == []
     assert len(world.all(Example)) == examples - 4
     assert not world.artifacts.exists(old) and not (tmp_path / "job" / "forgetting.json").exists()
+
+
+def leave_what_training_and_gates_keep(world: World, finished: bool) -> Path:
+    """A card, a certificate, and the folder of a run, as they quote rows of the version."""
+    text = "secret of bob"
+    sample = {"prompt": text, "expected": text, "answer": text}
+    row = {"prompt": text, "tuned_text": text, "served": [1]}
+    golden = {"prompts": 2, "matches": 1, "rows": [row], "first_divergence": row, "why": f"of “{text}”"}
+    smoke = {"note": "none were set", "prompt": text, "answer": text, "rows": [row]}
+    with world.database.write() as session:
+        job = Job(kind="train", title="run", finished_at=now() if finished else None)
+        session.add(job)
+        session.flush()
+        run = session.exec(select(TrainingRun)).one()
+        run.job_id, run.card = job.id, {"sentence": "It learned.", "fails": [sample]}
+        revision = session.exec(select(Revision)).one()
+        revision.certificate = [
+            {"gate": "golden", "passed": False, "evidence": golden, "at": "t"},
+            {"gate": "smoke", "passed": True, "evidence": smoke, "at": "t"},
+        ]
+        model = session.exec(select(Model).where(Model.kind == "tuned")).one()
+        proofs = [{"messages": each.messages, "text": "rendered"} for each in session.exec(select(Example))]
+        model.facts = {"golden": {"ends": [2], "prompts": proofs}}
+        session.add_all([run, revision, model])
+        folder = RunFolder.of(world.settings.runs, job.id).work
+    (folder / "data").mkdir(parents=True)
+    (folder / "data" / "train.jsonl").write_text(json.dumps({"prompt": text}))
+    events = [{"kind": "log", "loss": 0.5}, {"kind": "sample", "step": 1, **sample}]
+    (folder / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    return folder
+
+
+def test_cards_certificates_and_rows_laid_out_for_runs_lose_texts_and_keep_figures(
+    world: World, tmp_path: Path
+) -> None:
+    world.go_round()
+    folder = leave_what_training_and_gates_keep(world, finished=True)
+    world.forget(BOB, tmp_path / "job")
+    assert world.traces("secret of bob") == []
+    assert world.all(TrainingRun)[0].card == {"sentence": "It learned.", "fails": []}
+    golden, smoke = world.all(Revision)[0].certificate
+    assert golden["evidence"] == {"prompts": 2, "matches": 1, "why": FORGOTTEN} and golden["passed"] is False
+    assert smoke["evidence"] == {"note": "none were set"} and smoke["passed"] is True
+    [proven] = [model.facts["golden"] for model in world.all(Model) if model.facts]
+    assert proven["ends"] == [2] and len(proven["prompts"]) == 4 and "secret of ana" in str(proven)
+    assert not (folder / "data").exists()
+    assert (folder / "events.jsonl").read_text() == json.dumps({"kind": "log", "loss": 0.5}) + "\n"
+    version = world.all(DatasetVersion)[0].id
+    assert forget_in_revisions(world.database, version) == 0
+    assert forget_in_runs(world.database, world.settings, version) == 1 and world.traces("secret of bob") == []
+
+
+def test_a_run_that_goes_on_keeps_the_files_it_reads(world: World, tmp_path: Path) -> None:
+    world.go_round()
+    folder = leave_what_training_and_gates_keep(world, finished=False)
+    world.forget(BOB, tmp_path / "job")
+    assert (folder / "data" / "train.jsonl").exists() and world.all(TrainingRun)[0].card["fails"] == []
+
+
+def test_runs_on_versions_without_the_user_keep_everything(world: World, tmp_path: Path) -> None:
+    world.go_round()
+    leave_what_training_and_gates_keep(world, finished=True)
+    world.forget("somebody else", tmp_path / "job")
+    assert world.all(TrainingRun)[0].card["fails"] and "rows" in world.all(Revision)[0].certificate[0]["evidence"]
 
 
 def test_everybody_else_stays_and_the_version_says_what_happened(world: World, tmp_path: Path) -> None:
