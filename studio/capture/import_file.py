@@ -19,9 +19,9 @@ from studio.capture.importers.columns import lacks
 from studio.capture.importers.port import ImportedCall, ImportedFeedback, RowError, Skipped
 from studio.capture.importers.unpack import Part
 from studio.capture.privacy.cleaner import Cleaner
-from studio.capture.privacy.keeping import sealing
 from studio.capture.privacy.policies import FreshPolicies
 from studio.capture.privacy.redactor import Redactor
+from studio.capture.privacy.sealing import sealing
 from studio.errors import InvalidInput, NotFound
 from studio.jobs.context import JobContext
 

@@ -30,12 +30,14 @@ class Gateway:
         on_stop: Callable[[], None],
         answers: Counter[int],
         first: Background | None = None,
+        last: Background | None = None,
     ) -> None:
         self.paths = [(method, path) for method, path, _ in routes]
         self._exact = {(method, path): handler for method, path, handler in routes if "{" not in path}
         self._patterns = [(method, _pattern(path), handler) for method, path, handler in routes if "{" in path]
         self._background = background
         self._first = first
+        self._last = last
         self._on_stop = on_stop
         self.answers = answers
         self._working: list[asyncio.Future[None]] = []
@@ -90,6 +92,8 @@ class Gateway:
         for task in self._working:
             task.cancel()
         await asyncio.gather(*self._working, return_exceptions=True)
+        if self._last:
+            await self._last()
         self._on_stop()
 
     async def _live(self, receive: Receive, send: Send) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -54,6 +55,7 @@ class Call:
         self.tokens: tuple[int, int] | None = None
         """Prompt and completion tokens as the answer told them, once it is complete."""
         self.ended = ""
+        self._writing: asyncio.Task[bool] | None = None
 
     def begin(self, route: Route) -> None:
         """Note that this route is asked now."""
@@ -95,7 +97,12 @@ class Call:
             self._spend(self.key, sum(self.told()))
         told = "error" if status == "bug" else status
         if self.body.is_recorded:
-            self._recorder.call(self._meta(told, http_status, error), self.body.raw, self.reply)
+            self._writing = self._recorder.begin(self._meta(told, http_status, error), self.body.raw, self.reply)
+
+    async def written(self) -> None:
+        """Wait until a big call is in the journal; any other is there already."""
+        if self._writing is not None:
+            await asyncio.shield(self._writing)
 
     def _count(self, status: str, http_status: int) -> None:
         route = self.route

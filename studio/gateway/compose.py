@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from storage.database import Database
 from studio.capture.journal import open_journal
+from studio.capture.privacy.beside import Beside
 from studio.capture.privacy.keeping import KeptFresh
 from studio.capture.recorder import Recorder
 from studio.deploy.counting import Counter as TrafficCounter
@@ -44,7 +45,11 @@ def build_gateway(
     """The gateway as an ASGI application. Without a database it counts no traffic and keeps no answers of shadows."""
     journal, upstreams, routing = open_journal(settings), Upstreams(), Routing(load_table)
     privacy, cache, most = KeptFresh(settings.secrets, database), KeyCache(keys), settings.max_body_mb << 20
-    recorder, answers, wait_s = Recorder(journal, privacy.cleaner), Counter[int](), settings.upstream_timeout_s
+    recorder, answers, wait_s = (
+        Recorder(journal, privacy.cleaner, Beside(settings.secrets)),
+        Counter[int](),
+        settings.upstream_timeout_s,
+    )
     traffic, kept = TrafficCounter(database), ShadowLog(database, privacy.cleaner)
     asking, shadowing = Asking(routing, upstreams, wait_s), Shadowing(routing, upstreams, traffic.count, kept, wait_s)
     tools = Tools(cache, Limits(), asking, recorder, traffic.count, shadowing, most, wait_s)
@@ -85,4 +90,5 @@ def build_gateway(
         on_stop=stop,
         answers=answers,
         first=first,
+        last=recorder.finish,
     )

@@ -65,6 +65,7 @@ class Relay:
         except ApiError as error:
             call.fail(error)
             error.headers += limits
+            await call.written()
             raise
         except ClientLeft:
             call.end("aborted", CLIENT_CLOSED, "The caller closed the connection before the answer was whole.")
@@ -88,10 +89,12 @@ class Relay:
         call.keep_whole(opened.body)
         if opened.status < 300:
             call.end("ok", opened.status)
+            await call.written()
             await request.respond(opened.status, headers, _names(call).in_body(opened.body))
             return
         status, body = told_error(opened.status, opened.body, call.route, self._endpoint.errors)
         call.end("error", status, _message(body))
+        await call.written()
         await request.respond(status, [JSON, *(pair for pair in headers if pair[0] != b"content-type")], body)
 
     async def _stream(self, request: Request, call: Call, opened: Opened, headers: Headers) -> None:
@@ -102,14 +105,17 @@ class Relay:
             while piece:
                 if call.keep(piece):
                     call.end("ok", opened.status)
+                    await call.written()
                 await request.send(names.feed(piece))
                 piece = await reply.read(self._tools.wait_s)
         except UpstreamError as error:
             call.end("cut", opened.status, cut(error))
+            await call.written()
             last = self._endpoint.errors.event(cut(error), "upstream_error", "upstream_cut")
             await request.finish(names.flush() if call.ended == "ok" else last)
             return
         call.end("ok", opened.status)
+        await call.written()
         await request.finish(names.flush())
 
 

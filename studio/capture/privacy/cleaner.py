@@ -49,6 +49,20 @@ class Cleaner:
             return record
         return self._cleaned(record, self._scrub(project_id, policy))
 
+    def bare(self, record: Record) -> Record | None:
+        """The facts of a call whose texts could not be cleaned; None when the project records nothing."""
+        project_id = str(record.meta.get("project_id"))
+        policy = self._policies(project_id)
+        if policy.record == "off":
+            return None
+        cleaned = self._cleaned(_facts(record), self._scrub(project_id, policy))
+        told = {**cleaned.meta.get("redactions", {}), "withheld": 1}
+        return replace(cleaned, meta={**cleaned.meta, "redactions": told})
+
+    def policy(self, project_id: str) -> Policy:
+        """The policy in force."""
+        return self._policies(project_id)
+
     def feedback(self, project_id: str, said: dict[str, Any]) -> dict[str, Any] | None:
         """Feedback as it may be written; None when nothing of it may (off; or a text where only facts are kept)."""
         policy = self._policies(project_id)

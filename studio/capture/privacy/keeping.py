@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from functools import lru_cache
 from pathlib import Path
 
 from storage.database import Database
-from studio.access.secrets import SecretBox
 from studio.capture.privacy.cleaner import Cleaner
 from studio.capture.privacy.policies import FreshPolicies, Policies
 from studio.capture.privacy.redactor import Redactor
-from studio.capture.privacy.scrub import Seal
+from studio.capture.privacy.sealing import sealing
 
 EVERY_S = 1.0
-SEALED_KEPT = 10_000
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +49,3 @@ class KeptFresh:
 def fresh_cleaner(secrets: Path, database: Database) -> Cleaner:
     """A cleaner for processes that write now and then: it asks for a policy when it needs one."""
     return Cleaner(Redactor.of(secrets), FreshPolicies(database), sealing(secrets))
-
-
-def sealing(secrets: Path) -> Seal:
-    """Encrypts values for the admin to read again; those of late are kept, for the same ones come again and again."""
-    return lru_cache(SEALED_KEPT)(SecretBox(secrets).encrypt)

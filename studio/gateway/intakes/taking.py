@@ -59,7 +59,7 @@ class Taking:
             except UNREADABLE as error:
                 refused.append(f"A call cannot be kept: {str(error)[:200]}.")
                 continue
-            if not self.recorder.call(meta, request, reply):
+            if not await self.recorder.take(meta, request, reply):
                 raise not_recorded()
             taken.append(str(meta["uid"]))
         return taken, refused
