@@ -20,8 +20,6 @@ from studio.gateway.keys import KeyCache, KeyOf
 from studio.gateway.routing import Routing
 
 NOT_RECORDED = "It could not be written: the disk is full. Free some space and send it again."
-AT_ONCE = 10
-"""Records that are written before others get their turn."""
 MOST_AT_ONCE = 10_000
 UNREADABLE = (TypeError, ValueError, KeyError, AttributeError, RecursionError, OverflowError)
 """What reading odd data from outside may raise."""
@@ -51,9 +49,8 @@ class Taking:
         """Put calls into the journal: their ids, and why some could not be taken. Raises ApiError 507."""
         taken: list[str] = []
         refused: list[str] = []
-        for number, call in enumerate(calls):
-            if number % AT_ONCE == AT_ONCE - 1:
-                await asyncio.sleep(0)
+        for call in calls:
+            await asyncio.sleep(0)  # others get their turn
             try:
                 meta, (request, reply) = self._meta(key, call), call.bodies()
             except UNREADABLE as error:
@@ -67,9 +64,8 @@ class Taking:
     async def feedback(self, key: KeyOf, given: Iterable[GivenFeedback]) -> list[str]:
         """Put feedback into the journal; it reaches its calls within a second. Raises ApiError 507."""
         ids: list[str] = []
-        for number, one in enumerate(given):
-            if number % AT_ONCE == AT_ONCE - 1:
-                await asyncio.sleep(0)
+        for one in given:
+            await asyncio.sleep(0)
             uid = new_id()
             said = one.model_dump(mode="json", exclude_none=True)
             if one.set:
