@@ -403,7 +403,7 @@ class Calls {
         reply.append(row.reply || (row.status === 'ok' ? '–' : ''));
         cell.append(make('div', 'asked', row.prompt || '–'), reply);
       },
-      latency: () => { cell.textContent = span(row.latency); },
+      latency: () => { cell.textContent = row.latency ? span(row.latency) : '–'; },
       tokens: () => {
         cell.textContent = short(row.prompt_tokens + row.completion_tokens);
         cell.title = `${whole.format(row.prompt_tokens)} in, ${whole.format(row.completion_tokens)} out`;

@@ -15,7 +15,13 @@ Fact = dict[str, str]
 def facts_of(entry: LogEntry) -> list[Fact]:
     """Label, value and hint of the figures that every call has, and of those this one has."""
     counted = "Estimated: the server told no usage" if entry.tokens_estimated else "As the server reported"
-    found = [_fact("Latency", milliseconds(entry.latency_ms), "From the request to the answer's end")]
+    found = [
+        _fact(
+            "Latency",
+            milliseconds(entry.latency_ms) if entry.latency_ms else "–",
+            "From the request to the answer's end",
+        )
+    ]
     if entry.first_token_ms is not None:
         found.append(_fact("First token", milliseconds(entry.first_token_ms), "From the request to the first token"))
     if speed := tokens_per_second(entry):

@@ -80,7 +80,7 @@ class Overview {
     const figures = {
       volume: [short(total.calls)],
       cost: [money(total.cost)],
-      latency: total.p50 == null ? ['–'] : [span(total.p50), `p95 ${span(total.p95)}`],
+      latency: !total.p50 ? ['–'] : [span(total.p50), `p95 ${span(total.p95)}`],
       errors: [total.calls ? share(total.errors / total.calls) : '–', total.errors ? short(total.errors) : ''],
     };
     this.tabs.replaceChildren(...Object.entries(CHARTS).map(([name, chart]) => {
