@@ -45,11 +45,8 @@ def build_gateway(
     """The gateway as an ASGI application. Without a database it counts no traffic and keeps no answers of shadows."""
     journal, upstreams, routing = open_journal(settings), Upstreams(), Routing(load_table)
     privacy, cache, most = KeptFresh(settings.secrets, database), KeyCache(keys), settings.max_body_mb << 20
-    recorder, answers, wait_s = (
-        Recorder(journal, privacy.cleaner, Beside(settings.secrets)),
-        Counter[int](),
-        settings.upstream_timeout_s,
-    )
+    recorder = Recorder(journal, privacy.cleaner, Beside(settings.secrets))
+    answers, wait_s = Counter[int](), settings.upstream_timeout_s
     traffic, kept = TrafficCounter(database), ShadowLog(database, privacy.cleaner)
     asking, shadowing = Asking(routing, upstreams, wait_s), Shadowing(routing, upstreams, traffic.count, kept, wait_s)
     tools = Tools(cache, Limits(), asking, recorder, traffic.count, shadowing, most, wait_s)

@@ -140,7 +140,8 @@ class Question:
         every = int(self.run("SELECT count(*) FROM call", Where())[0][0]) // SAMPLE + 1
         sums = "count(*), sum(cost_usd), sum(prompt_tokens), sum(completion_tokens)"
         some = f" FILTER (WHERE id % {every} = 0)" if every > 1 else ""
-        middle = f"quantile_cont(latency_ms, [0.5, 0.95]){some}, quantile_cont(first_token_ms, 0.5){some}"
+        took = "nullif(latency_ms, 0)"  # what was imported or traced without a time says 0
+        middle = f"quantile_cont({took}, [0.5, 0.95]){some}, quantile_cont(first_token_ms, 0.5){some}"
         counted = f"SELECT {number} AS step, status, {sums}, {middle} FROM call WHERE {where.sql} GROUP BY step, status"
         return self.run(
             f"SELECT step, value, counted.* EXCLUDE (step, status) FROM ({counted}) AS counted"

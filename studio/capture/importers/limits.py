@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 
-from studio.errors import InvalidInput
+from studio.errors import InvalidInput, StorageFull, StudioError
 
 HARMLESS = 64 << 20
 """Bytes that may come out of anything."""
@@ -12,6 +13,7 @@ MOST_TIMES = 250
 """Logs shrink to a tenth or a fiftieth when packed; what grows more than this is a bomb."""
 MOST_BYTES = 200 << 30
 MOST_FILES = 1000
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass
@@ -32,3 +34,10 @@ class Budget:
             )
         if self.unpacked > self.most:
             raise InvalidInput(f"The file is larger than {self.most >> 20:,} MB when it is unpacked. Split it.")
+
+
+def damage(error: Exception, what: str) -> StudioError:
+    """What to say of a packed file that cannot be read on; a full disk is no fault of the file."""
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        return StorageFull()
+    return InvalidInput(f"The {what} is damaged ({error}). Pack it again.")

@@ -16,9 +16,9 @@ from typing import IO, Any
 import pyarrow as pa
 
 from studio.capture.importers.layouts.catalog import OLD_EXCEL, PARQUET
-from studio.capture.importers.limits import Budget
+from studio.capture.importers.limits import Budget, damage
 from studio.capture.importers.unzip import copy, extract, is_workbook, members, opened
-from studio.errors import InvalidInput, StorageFull
+from studio.errors import InvalidInput
 
 GZIP, ZSTD, BZIP2, XZ, ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\x00", b"PK\x03\x04"
 EMPTY_ZIP = b"PK\x05\x06"
@@ -138,12 +138,8 @@ class _Xz:
 def _readable() -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        if error.errno is not None and error.errno in (28, 122):
-            raise StorageFull() from error
-        raise InvalidInput(f"The packed file is damaged ({error}). Pack it again.") from error
     except DAMAGED as error:
-        raise InvalidInput(f"The packed file is damaged ({error}). Pack it again.") from error
+        raise damage(error, "packed file") from error
 
 
 def _as_utf8(part: Part, folder: Path, most: int) -> Part:

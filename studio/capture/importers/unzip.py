@@ -14,25 +14,26 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from studio.capture.importers.limits import MOST_BYTES, MOST_FILES, Budget
+from studio.capture.importers.limits import MOST_BYTES, MOST_FILES, Budget, damage
 from studio.errors import InvalidInput
 
 NESTED = (".zip", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".tar", ".tgz")
 NOISE = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
 AT_ONCE = 1 << 20
 DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError, ValueError)
+"""NotImplementedError is what zipfile raises for a way of packing that it does not know."""
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    """The archive. Raises InvalidInput where it is damaged."""
+    """The archive. Raises InvalidInput where it is damaged, StorageFull where what is unpacked finds no room."""
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
     except RuntimeError as error:  # what zipfile raises for a member with a password
         raise InvalidInput("The archive is locked with a password. Unpack it, then import the files.") from error
     except DAMAGED as error:
-        raise InvalidInput(f"The archive is damaged ({error}). Pack it again.") from error
+        raise damage(error, "archive") from error
 
 
 def is_workbook(path: Path) -> bool:

@@ -13,6 +13,7 @@ import pytest
 
 from storage.database import Database
 from storage.migrate import migrate
+from storage.tables import Project
 from tests.fakes.postgres import PostgresCluster, binaries
 
 
@@ -91,3 +92,12 @@ def stored(backend: Backend) -> Iterator[Database]:
     opened = Database(backend.migrated())
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def project(stored: Database) -> Project:
+    """A project on either database."""
+    with stored.write() as session:
+        made = Project(name="support")
+        session.add(made)
+    return made

@@ -21,14 +21,6 @@ START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def project(stored: Database) -> Project:
-    with stored.write() as session:
-        made = Project(name="support")
-        session.add(made)
-    return made
-
-
-@pytest.fixture
 def logs(stored: Database, project: Project, tmp_path: Path) -> Logs:
     journal = Journal(tmp_path / "journal")
     for number in range(120):

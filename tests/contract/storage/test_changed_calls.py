@@ -30,14 +30,6 @@ from studio.capture.logs import Logs
 AT = datetime(2026, 3, 1, 12, 30, 15, 250, tzinfo=UTC)
 
 
-@pytest.fixture
-def project(stored: Database) -> Project:
-    with stored.write() as session:
-        made = Project(name="support")
-        session.add(made)
-    return made
-
-
 def row(project: Project, uid: str, **values: Any) -> dict[str, Any]:
     said = {"messages": [{"role": "user", "content": f'"{uid}" ü\t\\N'}], "prompt_text": f'"{uid}" ü\t\\N\n'}
     sums = {"prompt_tokens": 10, "completion_tokens": 5, "cost_usd": 0.5, "latency_ms": 100.0}

@@ -33,14 +33,6 @@ Context = Callable[..., JobContext]
 
 
 @pytest.fixture
-def project(stored: Database) -> Project:
-    with stored.write() as session:
-        made = Project(name="imported")
-        session.add(made)
-    return made
-
-
-@pytest.fixture
 def context(tmp_path: Path, settings: Settings, stored: Database, project: Project) -> Context:
     def make(path: Path, run: str = "run") -> JobContext:
         spec = {"path": str(path), "project_id": project.id, "filename": path.name}

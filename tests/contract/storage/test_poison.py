@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 
 from storage.database import Database
 from storage.repositories.logs import LogEntryRepository
@@ -57,14 +56,6 @@ ANSWER = {
     "model": "m",
     "choices": [{"message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}],
 }
-
-
-@pytest.fixture
-def project(stored: Database) -> Project:
-    with stored.write() as session:
-        made = Project(name="poisoned")
-        session.add(made)
-    return made
 
 
 def call(project: Project, **meta: Any) -> Record:

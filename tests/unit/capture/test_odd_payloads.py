@@ -104,7 +104,7 @@ def test_odd_json_exports(found: Any) -> None:
             export = read_json(body)
         except ValueError:
             continue
-        assert export.spans == [] and export.refused >= 0
+        assert export.spans == []
 
 
 @EXAMPLES
@@ -142,7 +142,7 @@ def test_odd_json_logs(found: Any) -> None:
             export = read_json_logs(body)
         except ValueError:
             continue
-        assert calls_of(export.spans) == [] and export.refused >= 0
+        assert calls_of(export.spans) == []
 
 
 @EXAMPLES

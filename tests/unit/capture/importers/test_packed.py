@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from studio.capture.importers import limits
 from studio.capture.importers.unpack import encoding_of, unpack
-from studio.capture.importers.unzip import checked_size
-from studio.errors import InvalidInput
+from studio.capture.importers.unzip import checked_size, extract, opened
+from studio.errors import InvalidInput, StorageFull
 from tests.unit.capture.importers.conftest import ANSWER, USER, Importer
 from tests.unit.capture.importers.workbooks import workbook
 
@@ -139,6 +139,12 @@ def test_archives_with_too_many_files_none_or_a_password_are_refused(
     (tmp_path / "locked").write_bytes(locked)
     with pytest.raises(InvalidInput, match="password"):
         unpack(tmp_path / "locked", "z", tmp_path / "out")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_a_full_disk_is_told_as_that_and_not_as_a_damaged_archive(tmp_path: Path) -> None:
+    with pytest.raises(StorageFull), opened(archive(tmp_path / "z", calls=bytes(1 << 20))) as found:
+        extract(found, found.infolist()[0], Path("/dev/full"), limits.Budget(1 << 20))
 
 
 def test_a_zip_bomb_is_counted_on_what_comes_out_and_not_on_what_it_says(
